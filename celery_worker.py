@@ -1,0 +1,18 @@
+"""The entry point of worker and beat: `celery -A celery_worker:celery worker`."""
+
+from celery.signals import worker_process_init
+
+from models.base import db
+from webapp import create_app
+
+app = create_app()
+celery = app.extensions["celery"]
+celery.conf.broker_transport_options = app.config["SETTINGS"].celery_worker_transport()
+
+
+@worker_process_init.connect
+def forget_inherited_connections(**_: object) -> None:
+    """A forked child must not speak on its parent's database connections."""
+    with app.app_context():
+        for engine in db.engines.values():
+            engine.dispose(close=False)

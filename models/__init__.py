@@ -1,0 +1,17 @@
+"""The ledger. Importing the package makes `Base.metadata` whole."""
+
+from models import (  # noqa: F401
+    activity,
+    billing,
+    catalog,
+    conversations,
+    crm,
+    engagements,
+    files,
+    identity,
+    jobs,
+    portal,
+    projects,
+    sales,
+    webhooks,
+)

@@ -1,0 +1,165 @@
+"""How rows are reached: the transaction bound to its tenant, and the read in one statement.
+
+Writes use the session's transaction; the first thing it does is resolve its scope. Reads outside
+a transaction are one statement in autocommit: `begin_request()` checks the credential and binds
+the tenant, and a LATERAL join reads what was asked for. Were the order of evaluation ever wrong,
+the tenant would be unset and no row visible: it fails closed (design/stack.md, *The read path*).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import psycopg
+from psycopg.rows import dict_row, namedtuple_row
+from sqlalchemy import Connection, Select, bindparam, event, text
+from sqlalchemy.dialects.postgresql import psycopg as postgresql
+from sqlalchemy.orm import Session, SessionTransaction
+
+from models.base import db
+from models.tenancy import Scope, current_scope
+
+Row = dict[str, Any]
+
+_DIALECT = postgresql.dialect()
+_PRINCIPAL = """
+    q.organization_id AS principal_organization_id, q.credential_id AS principal_credential_id,
+    q.subject_id AS principal_subject_id, q.role AS principal_role, q.scopes AS principal_scopes,
+    q.label AS principal_label"""
+_BEGIN_REQUEST = "begin_request(%(credential_kind)s::text, %(credential_digest)s::bytea) q"
+_RESOLVE = f"SELECT {_PRINCIPAL} FROM {_BEGIN_REQUEST}"
+_RESOLVE_WITH_KEY = f"""
+    SELECT {_PRINCIPAL}, k.route, k.request_hash, k.status, k.body
+    FROM {_BEGIN_REQUEST}
+    LEFT JOIN LATERAL (
+        SELECT i.route, i.request_hash, i.status, i.body FROM idempotency_keys i
+        WHERE q.organization_id IS NOT NULL AND i.organization_id = q.organization_id
+          AND i.actor = q.credential_id::text AND i.key = %(idempotency_key)s
+          AND i.created_at > now() - interval '24 hours'
+        OFFSET 0
+    ) k ON true"""
+_BIND = text("SELECT set_config('app.organization_id', :organization_id, true)")
+
+
+class BoundSession:
+    """Listens on the session: no statement runs before its transaction knows its tenant."""
+
+    @staticmethod
+    def after_begin(
+        _session: Session, transaction: SessionTransaction, connection: Connection
+    ) -> None:
+        if transaction.nested:
+            return
+        scope = current_scope()
+        if scope.principal is not None:
+            connection.execute(_BIND, {"organization_id": str(scope.principal.organization_id)})
+            return
+        with _cursor(connection, row_factory=namedtuple_row) as cursor:
+            sql = _RESOLVE if scope.idempotency_key is None else _RESOLVE_WITH_KEY
+            cursor.execute(sql, _credential(scope))
+            row = cursor.fetchone()
+        scope.resolve(row)
+        if scope.idempotency_key is not None and getattr(row, "status", None) is not None:
+            scope.idempotent_answer = row
+
+
+def watch_sessions() -> None:
+    """Bind every session's transaction to its scope; called once, when the application is made."""
+    if not event.contains(db.session, "after_begin", BoundSession.after_begin):
+        event.listen(db.session, "after_begin", BoundSession.after_begin)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A SELECT made ready for both ways of running it. Built once, run often."""
+
+    plain: str
+    with_credential: str
+    defaults: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, select: Select[Any]) -> Query:
+        """Compile `select`; its bound parameters without a value are given at each run."""
+        compiled = select.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+        plain = str(compiled)
+        return cls(
+            plain=plain,
+            with_credential=(
+                f"SELECT {_PRINCIPAL}, r.* FROM {_BEGIN_REQUEST} LEFT JOIN LATERAL ("
+                f"SELECT true AS found, x.* FROM ({plain}) x"
+                " WHERE q.organization_id IS NOT NULL OFFSET 0) r ON true"
+            ),
+            defaults=dict(compiled.params),
+        )
+
+    def all(self, **parameters: Any) -> list[Row]:
+        """The rows the caller may see, as dictionaries; resolves the scope on the way."""
+        scope = current_scope()
+        values = {**self.defaults, **parameters}
+        if scope.in_transaction or scope.credential_digest is None:
+            db.session.flush()  # this reads past the session, so what it holds goes first
+            with _cursor(db.session.connection(), row_factory=dict_row) as cursor:
+                return cast(list[Row], cursor.execute(self.plain, values).fetchall())
+        rows = _autocommit(self.with_credential, {**values, **_credential(scope)})
+        scope.resolve(_Attributes(rows[0]) if rows else None)
+        return [row for row in rows if row["found"]]
+
+    def one(self, **parameters: Any) -> Row | None:
+        """The first row, or None."""
+        rows = self.all(**parameters)
+        return rows[0] if rows else None
+
+
+def resolve_scope() -> None:
+    """Check the scope's credential by itself, where no other statement has done so."""
+    scope = current_scope()
+    if scope.principal is None:
+        rows = _autocommit(_RESOLVE, _credential(scope))
+        scope.resolve(_Attributes(rows[0]) if rows else None)
+
+
+class _Attributes:
+    """A row's columns as attributes, the form `Scope.resolve` takes."""
+
+    def __init__(self, row: Row) -> None:
+        self.__dict__ = row
+
+
+def _credential(scope: Scope) -> dict[str, Any]:
+    return {
+        "credential_kind": scope.credential_kind,
+        "credential_digest": scope.credential_digest,
+        "idempotency_key": scope.idempotency_key,
+    }
+
+
+def _cursor(connection: Connection, *, row_factory: Any) -> psycopg.Cursor[Any]:
+    driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+    return driver.cursor(row_factory=row_factory)
+
+
+def _autocommit(sql: str, values: Mapping[str, Any]) -> list[Row]:
+    """Run one reading statement; once more on a fresh connection if the pooled one was dead."""
+    engine = db.engines["read"]
+    for last_try in (False, True):
+        pooled = engine.raw_connection()
+        driver = cast("psycopg.Connection[Any]", pooled.driver_connection)
+        try:
+            return driver.cursor(row_factory=dict_row).execute(sql, values).fetchall()
+        except psycopg.OperationalError:
+            if not driver.broken and not driver.closed:
+                raise
+            pooled.invalidate()
+            if last_try:
+                raise
+            engine.dispose(close=False)
+        finally:
+            pooled.close()
+    raise AssertionError("unreachable")
+
+
+def bound(name: str, type_: Any = None) -> Any:
+    """A parameter of a Query, given by name at each run."""
+    return bindparam(name, type_=type_) if type_ is not None else bindparam(name)

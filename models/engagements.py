@@ -1,0 +1,153 @@
+"""The engagement: the hub that a client relationship's projects, files and money hang on."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, SmallInteger, String, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import SoftDeletable, TenantRecord, Versioned, belongs_to
+from models.rules import (
+    amount_with_currency,
+    at_least,
+    currency_form,
+    in_order,
+    index,
+    json_array,
+    json_object,
+    list_index,
+    not_blank,
+    purge_index,
+)
+from models.states import ENGAGEMENT
+
+CUSTOM_FIELD_ENTITIES = ("engagement", "project", "deal", "contact", "company")
+CUSTOM_FIELD_TYPES = ("text", "number", "date", "boolean", "select", "multiselect")
+HEALTH_LEVELS = ("good", "at_risk", "critical")
+
+
+class Engagement(Versioned, SoftDeletable, TenantRecord):
+    """A working relationship with a client (document E, *Full Schema* and *Foreign Keys*).
+
+    `owner_id` is a free string on purpose: owners come from outside the users table. A
+    `legal_hold` keeps the purge away from the engagement and everything below it.
+    """
+
+    __tablename__ = "engagements"
+    __table_args__ = (
+        belongs_to("proposal_id", "proposals", ondelete="SET NULL"),
+        belongs_to("contract_id", "contracts", ondelete="SET NULL"),
+        belongs_to("deal_id", "deals", ondelete="SET NULL"),
+        belongs_to("client_company_id", "client_companies", ondelete="SET NULL"),
+        belongs_to("contact_id", "contacts", ondelete="SET NULL"),
+        UniqueConstraint("organization_id", "proposal_id"),
+        UniqueConstraint("organization_id", "contract_id"),
+        not_blank(),
+        not_blank("owner_id"),
+        ENGAGEMENT.check(),
+        in_order("start_date", "end_date"),
+        at_least(0, "total_value"),
+        currency_form(),
+        amount_with_currency("total_value"),
+        CheckConstraint(
+            "(status IN ('completed', 'cancelled')) = (closed_at IS NOT NULL)",
+            name="closed_if_final",
+        ),
+        json_object("custom_fields"),
+        list_index("engagements", live_only=True),
+        list_index("engagements", "status", live_only=True),
+        list_index("engagements", "owner_id", live_only=True),
+        list_index("engagements", "client_company_id"),
+        list_index("engagements", "contact_id"),
+        index("engagements", "deal_id"),
+        purge_index("engagements"),
+    )
+
+    proposal_id: Mapped[UUID | None]
+    contract_id: Mapped[UUID | None]
+    deal_id: Mapped[UUID | None]
+    client_company_id: Mapped[UUID | None]
+    contact_id: Mapped[UUID | None]
+    owner_id: Mapped[str] = mapped_column(String(255))
+    name: Mapped[str] = mapped_column(String(255))
+    description: Mapped[str | None]
+    status: Mapped[str] = mapped_column(String(16), server_default="active", default="active")
+    start_date: Mapped[dt.date | None]
+    end_date: Mapped[dt.date | None]
+    total_value: Mapped[Decimal | None]
+    currency: Mapped[str | None] = mapped_column(String(3))
+    legal_hold: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
+    closed_at: Mapped[dt.datetime | None]
+    custom_fields: Mapped[dict[str, Any]] = mapped_column(
+        JSONB, server_default=text("'{}'"), default=dict
+    )
+
+
+class EngagementContract(TenantRecord):
+    """A contract that an engagement works under; it may work under many."""
+
+    __tablename__ = "engagement_contracts"
+    __table_args__ = (
+        belongs_to("engagement_id", "engagements"),
+        belongs_to("contract_id", "contracts"),
+        UniqueConstraint("organization_id", "engagement_id", "contract_id"),
+        index("engagement_contracts", "contract_id"),
+    )
+
+    engagement_id: Mapped[UUID]
+    contract_id: Mapped[UUID]
+
+
+class CustomFieldDefinition(Versioned, TenantRecord):
+    """One custom field an organization added to a kind of record; `options` are its choices."""
+
+    __tablename__ = "custom_field_definitions"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "entity_type", "key"),
+        CheckConstraint(
+            "entity_type IN ('engagement', 'project', 'deal', 'contact', 'company')",
+            name="entity_type_known",
+        ),
+        CheckConstraint(
+            "field_type IN ('text', 'number', 'date', 'boolean', 'select', 'multiselect')",
+            name="field_type_known",
+        ),
+        CheckConstraint("key ~ '^[a-z][a-z0-9_]*$'", name="key_form"),
+        not_blank("label"),
+        json_array("options"),
+        at_least(0, "position"),
+        list_index("custom_field_definitions"),
+    )
+
+    entity_type: Mapped[str] = mapped_column(String(16))
+    key: Mapped[str] = mapped_column(String(64))
+    label: Mapped[str] = mapped_column(String(255))
+    field_type: Mapped[str] = mapped_column(String(16))
+    required: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
+    options: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
+    position: Mapped[int] = mapped_column(server_default=text("0"), default=0)
+
+
+class EngagementHealth(TenantRecord):
+    """How an engagement fares, as last computed: 100 is best; `reasons` say what pulls it down."""
+
+    __tablename__ = "engagement_health"
+    __table_args__ = (
+        belongs_to("engagement_id", "engagements"),
+        UniqueConstraint("organization_id", "engagement_id"),
+        CheckConstraint("score BETWEEN 0 AND 100", name="score_range"),
+        CheckConstraint("level IN ('good', 'at_risk', 'critical')", name="level_known"),
+        json_array("reasons"),
+        index("engagement_health", "level"),
+    )
+
+    engagement_id: Mapped[UUID]
+    score: Mapped[int] = mapped_column(SmallInteger)
+    level: Mapped[str] = mapped_column(String(16))
+    reasons: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
+    computed_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())

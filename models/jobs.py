@@ -1,0 +1,150 @@
+"""The queue of record: jobs, their attempts, beat's slots, and answers kept for retries.
+
+The table and its properties: reliability.md, *Job table*; the protocol: architecture.md,
+*The one mechanism for work that must happen*.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Identity,
+    Index,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSON, JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, TenantRecord, belongs_to
+
+JOB_STATES = ("ready", "running", "done", "dead", "cancelled")
+MAX_ATTEMPTS = 8
+
+
+class Job(TenantRecord):
+    """Work that must happen, written in the transaction that made it necessary.
+
+    ready → done | ready (backoff) | dead | cancelled. Only jobs with effects outside the
+    database pass through running, under a lease; `fence` counts the leases, so that a holder
+    that outlived its own cannot finish. A job with an `ordering_key` waits for the earlier
+    live ones with the same key.
+    """
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "kind", "dedupe_key"),
+        CheckConstraint(
+            "state IN ('ready', 'running', 'done', 'dead', 'cancelled')", name="state_known"
+        ),
+        CheckConstraint("(state = 'running') = (lease_until IS NOT NULL)", name="lease_if_running"),
+        CheckConstraint(
+            "(state IN ('done', 'dead', 'cancelled')) = (finished_at IS NOT NULL)",
+            name="finished_if_terminal",
+        ),
+        CheckConstraint("octet_length(payload::text) < 65536", name="payload_size"),
+        CheckConstraint("attempts >= 0 AND attempts <= max_attempts", name="attempts_range"),
+        Index(
+            "ix_jobs_publish_after", "publish_after", postgresql_where=text("state = 'ready'")
+        ),
+        Index("ix_jobs_lease_until", "lease_until", postgresql_where=text("state = 'running'")),
+        Index(
+            "ix_jobs_kind_seq",
+            "organization_id",
+            "kind",
+            "seq",
+            postgresql_where=text("state = 'ready'"),
+        ),
+        Index(
+            "ix_jobs_ordering_key",
+            "organization_id",
+            "ordering_key",
+            "seq",
+            postgresql_where=text("ordering_key IS NOT NULL AND state IN ('ready', 'running')"),
+        ),
+        Index("ix_jobs_finished_at", "finished_at", postgresql_where=text("state = 'done'")),
+        Index("ix_jobs_state", "organization_id", "state", "id"),
+    )
+
+    seq: Mapped[int] = mapped_column(BigInteger, Identity(always=True))
+    kind: Mapped[str] = mapped_column(String(64))
+    dedupe_key: Mapped[str] = mapped_column(String(255))
+    ordering_key: Mapped[str | None] = mapped_column(String(255))
+    payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    state: Mapped[str] = mapped_column(String(16), server_default="ready", default="ready")
+    attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"), default=0)
+    max_attempts: Mapped[int] = mapped_column(
+        SmallInteger, server_default=text(str(MAX_ATTEMPTS)), default=MAX_ATTEMPTS
+    )
+    run_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    publish_after: Mapped[dt.datetime] = mapped_column(
+        server_default=text("now() + interval '2 seconds'")
+    )
+    fence: Mapped[int] = mapped_column(server_default=text("0"), default=0)
+    lease_until: Mapped[dt.datetime | None]
+    last_error: Mapped[str | None]
+    finished_at: Mapped[dt.datetime | None]
+
+
+class JobAttempt(TenantRecord):
+    """One try at a job; append-only. No outcome means that the try never came to its end."""
+
+    __tablename__ = "job_attempts"
+    __table_args__ = (
+        belongs_to("job_id", "jobs"),
+        CheckConstraint(
+            "outcome IS NULL OR outcome IN ('done', 'failed', 'refused')", name="outcome_known"
+        ),
+        Index("ix_job_attempts_job_id", "organization_id", "job_id", "n"),
+    )
+
+    job_id: Mapped[UUID]
+    n: Mapped[int] = mapped_column(SmallInteger)
+    started_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    ended_at: Mapped[dt.datetime | None]
+    worker: Mapped[str] = mapped_column(String(255))
+    outcome: Mapped[str | None] = mapped_column(String(16))
+    error: Mapped[str | None]
+
+
+class BeatSlot(Base):
+    """A time slot of a beat entry that has been opened; one row, however many beats run.
+
+    Global: it holds no tenant's data, and its jobs are made in the same transaction.
+    """
+
+    __tablename__ = "beat_slots"
+    __table_args__ = (PrimaryKeyConstraint("name", "slot"),)
+
+    name: Mapped[str] = mapped_column(String(64))
+    slot: Mapped[dt.datetime]
+    jobs: Mapped[int] = mapped_column(server_default=text("0"), default=0)
+    opened_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
+class IdempotencyKey(TenantRecord):
+    """The answer to a POST, kept so that its retry gets the same one (product.md, *REST*)."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "actor", "key"),
+        Index("ix_idempotency_keys_created_at", "created_at"),
+    )
+
+    actor: Mapped[str] = mapped_column(String(64))
+    key: Mapped[str] = mapped_column(String(255))
+    route: Mapped[str] = mapped_column(String(255))
+    request_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    status: Mapped[int] = mapped_column(SmallInteger)
+    # json, not jsonb: the answer is repeated as it was, the order of its fields included
+    body: Mapped[dict[str, Any]] = mapped_column(JSON)

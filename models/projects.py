@@ -1,0 +1,158 @@
+"""Projects, the phases they went through, and the work inside them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKeyConstraint,
+    String,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import SoftDeletable, TenantRecord, Versioned, belongs_to
+from models.catalog import PRIORITY_KNOWN
+from models.rules import (
+    at_least,
+    in_order,
+    index,
+    json_object,
+    list_index,
+    not_blank,
+    purge_index,
+)
+from models.states import PHASE, PROJECT, TASK
+
+
+class Project(Versioned, SoftDeletable, TenantRecord):
+    """One deliverable of an engagement; at most one for each proposal item."""
+
+    __tablename__ = "projects"
+    __table_args__ = (
+        belongs_to("engagement_id", "engagements"),
+        belongs_to("service_id", "services", ondelete="SET NULL"),
+        belongs_to("proposal_item_id", "proposal_items", ondelete="SET NULL"),
+        UniqueConstraint("organization_id", "proposal_item_id"),
+        not_blank(),
+        PROJECT.check(),
+        PHASE.check(),
+        in_order("start_date", "due_date"),
+        CheckConstraint(
+            "(status = 'completed') = (completed_at IS NOT NULL)", name="completed_at_if_completed"
+        ),
+        json_object("custom_fields"),
+        list_index("projects", live_only=True),
+        list_index("projects", "status", live_only=True),
+        list_index("projects", "phase", live_only=True),
+        list_index("projects", "engagement_id"),
+        list_index("projects", "service_id"),
+        purge_index("projects"),
+    )
+
+    engagement_id: Mapped[UUID]
+    service_id: Mapped[UUID | None]
+    proposal_item_id: Mapped[UUID | None]
+    name: Mapped[str] = mapped_column(String(255))
+    description: Mapped[str | None]
+    status: Mapped[str] = mapped_column(String(16), server_default="active", default="active")
+    phase: Mapped[str] = mapped_column(String(16), server_default="kickoff", default="kickoff")
+    start_date: Mapped[dt.date | None]
+    due_date: Mapped[dt.date | None]
+    completed_at: Mapped[dt.datetime | None]
+    custom_fields: Mapped[dict[str, Any]] = mapped_column(
+        JSONB, server_default=text("'{}'"), default=dict
+    )
+
+
+def _phases() -> str:
+    return ", ".join(f"'{slug}'" for slug in PHASE.states)
+
+
+class PhaseChange(TenantRecord):
+    """One step of a project between phases; the first has no `from_phase`. Append-only."""
+
+    __tablename__ = "phase_changes"
+    __table_args__ = (
+        belongs_to("project_id", "projects"),
+        CheckConstraint(f"from_phase IN ({_phases()})", name="from_phase_known"),
+        CheckConstraint(f"to_phase IN ({_phases()})", name="to_phase_known"),
+        CheckConstraint("from_phase <> to_phase", name="phase_differs"),
+        json_object("actor"),
+        index("phase_changes", "project_id", "changed_at", "id"),
+    )
+
+    project_id: Mapped[UUID]
+    from_phase: Mapped[str | None] = mapped_column(String(16))
+    to_phase: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str | None]
+    actor: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    changed_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
+class Milestone(Versioned, SoftDeletable, TenantRecord):
+    """A point in a project that its tasks lead up to."""
+
+    __tablename__ = "milestones"
+    __table_args__ = (
+        belongs_to("project_id", "projects"),
+        not_blank(),
+        at_least(0, "position"),
+        list_index("milestones", live_only=True),
+        index("milestones", "project_id", "position"),
+        purge_index("milestones"),
+    )
+
+    project_id: Mapped[UUID]
+    name: Mapped[str] = mapped_column(String(255))
+    due_date: Mapped[dt.date | None]
+    completed_at: Mapped[dt.datetime | None]
+    position: Mapped[int] = mapped_column(server_default=text("0"), default=0)
+
+
+class Task(Versioned, SoftDeletable, TenantRecord):
+    """A piece of work in a project; `assignee_id` is a user who is a member here."""
+
+    __tablename__ = "tasks"
+    __table_args__ = (
+        belongs_to("project_id", "projects"),
+        belongs_to("milestone_id", "milestones", ondelete="SET NULL"),
+        # Users are global, so the reference goes through the membership: work can only be
+        # given to somebody of the same organization.
+        ForeignKeyConstraint(
+            ["organization_id", "assignee_id"],
+            ["memberships.organization_id", "memberships.user_id"],
+            ondelete="SET NULL (assignee_id)",
+        ),
+        not_blank(),
+        TASK.check(),
+        CheckConstraint(PRIORITY_KNOWN, name="priority_known"),
+        CheckConstraint(
+            "(status = 'completed') = (completed_at IS NOT NULL)", name="completed_at_if_completed"
+        ),
+        at_least(0, "position"),
+        list_index("tasks", live_only=True),
+        list_index("tasks", "status", live_only=True),
+        index("tasks", "project_id", "position"),
+        index("tasks", "milestone_id"),
+        list_index("tasks", "assignee_id"),
+        index("tasks", "due_date", where="deleted_at IS NULL"),
+        purge_index("tasks"),
+    )
+
+    project_id: Mapped[UUID]
+    milestone_id: Mapped[UUID | None]
+    name: Mapped[str] = mapped_column(String(255))
+    description: Mapped[str | None]
+    status: Mapped[str] = mapped_column(String(16), server_default="todo", default="todo")
+    priority: Mapped[str] = mapped_column(String(16), server_default="normal", default="normal")
+    assignee_id: Mapped[UUID | None]
+    due_date: Mapped[dt.date | None]
+    completed_at: Mapped[dt.datetime | None]
+    position: Mapped[int] = mapped_column(server_default=text("0"), default=0)

@@ -1,0 +1,290 @@
+"""Proposals, what the client saw of them, and the evidence that they were signed.
+
+The flow that fills these tables: product.md, *The sign flow*. What was signed is never removed
+with the thing it was signed on: signatures and signed documents refuse the deletion of what they
+refer to (NO ACTION, so that only deleting the whole organization takes them along).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, LargeBinary, String, UniqueConstraint, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import SoftDeletable, TenantRecord, Versioned, belongs_to
+from models.rules import (
+    amount_with_currency,
+    at_least,
+    currency_form,
+    digest_form,
+    in_order,
+    index,
+    list_index,
+    not_blank,
+    purge_index,
+)
+from models.states import CONTRACT, PROPOSAL
+
+SIGNATURE_METHODS = ("typed", "drawn", "recorded")
+
+
+class Proposal(Versioned, SoftDeletable, TenantRecord):
+    """An offer to a client.
+
+    `version` counts the contents the client was shown; `content_sha256` freezes the current one
+    when it is sent. `engagement_id` is an engagement the signature shall add to;
+    `converted_engagement_id` is the one it did become part of.
+    """
+
+    __tablename__ = "proposals"
+    __table_args__ = (
+        belongs_to("client_company_id", "client_companies", ondelete="SET NULL"),
+        belongs_to("contact_id", "contacts", ondelete="SET NULL"),
+        belongs_to("deal_id", "deals", ondelete="SET NULL"),
+        # Engagements and orders point back at the proposal: these three close the circle and
+        # are added after all tables exist.
+        belongs_to("engagement_id", "engagements", ondelete="SET NULL", use_alter=True),
+        belongs_to("converted_engagement_id", "engagements", ondelete="SET NULL", use_alter=True),
+        belongs_to("converted_order_id", "orders", ondelete="SET NULL", use_alter=True),
+        UniqueConstraint("organization_id", "number"),
+        not_blank(),
+        PROPOSAL.check(),
+        at_least(0, "total"),
+        at_least(1, "version"),
+        currency_form(),
+        digest_form("content_sha256"),
+        CheckConstraint(
+            "status = 'draft' OR (content_sha256 IS NOT NULL AND sent_at IS NOT NULL)",
+            name="frozen_once_sent",
+        ),
+        CheckConstraint(
+            "(status = 'signed') = (signed_at IS NOT NULL)", name="signed_at_if_signed"
+        ),
+        CheckConstraint(
+            "status <> 'declined' OR declined_at IS NOT NULL", name="declined_at_if_declined"
+        ),
+        CheckConstraint(
+            "status <> 'expired' OR expired_at IS NOT NULL", name="expired_at_if_expired"
+        ),
+        CheckConstraint(
+            "status = 'signed' OR (converted_engagement_id IS NULL AND converted_order_id IS NULL)",
+            name="converted_only_if_signed",
+        ),
+        list_index("proposals", live_only=True),
+        list_index("proposals", "status", live_only=True),
+        list_index("proposals", "owner_id", live_only=True),
+        list_index("proposals", "client_company_id"),
+        list_index("proposals", "contact_id"),
+        list_index("proposals", "deal_id"),
+        index("proposals", "engagement_id"),
+        index("proposals", "converted_engagement_id"),
+        index("proposals", "converted_order_id"),
+        index("proposals", "valid_until", where="status = 'sent'"),
+        purge_index("proposals"),
+    )
+
+    number: Mapped[str] = mapped_column(String(32))
+    version: Mapped[int] = mapped_column(server_default=text("1"), default=1)
+    name: Mapped[str] = mapped_column(String(255))
+    status: Mapped[str] = mapped_column(String(16), server_default="draft", default="draft")
+    currency: Mapped[str] = mapped_column(String(3))
+    total: Mapped[Decimal] = mapped_column(server_default=text("0"), default=Decimal(0))
+    notes: Mapped[str | None]
+    valid_until: Mapped[dt.datetime | None]
+    client_company_id: Mapped[UUID | None]
+    contact_id: Mapped[UUID | None]
+    deal_id: Mapped[UUID | None]
+    engagement_id: Mapped[UUID | None]
+    owner_id: Mapped[str] = mapped_column(String(255))
+    content_sha256: Mapped[str | None] = mapped_column(String(64))
+    sent_at: Mapped[dt.datetime | None]
+    viewed_at: Mapped[dt.datetime | None]
+    signed_at: Mapped[dt.datetime | None]
+    declined_at: Mapped[dt.datetime | None]
+    decline_reason: Mapped[str | None]
+    expired_at: Mapped[dt.datetime | None]
+    converted_engagement_id: Mapped[UUID | None]
+    converted_order_id: Mapped[UUID | None]
+
+
+class ProposalItem(TenantRecord):
+    """One line of a proposal; the signature turns each into a project."""
+
+    __tablename__ = "proposal_items"
+    __table_args__ = (
+        belongs_to("proposal_id", "proposals"),
+        belongs_to("service_id", "services", ondelete="SET NULL"),
+        not_blank(),
+        at_least(0, "price"),
+        at_least(1, "quantity"),
+        at_least(0, "total"),
+        at_least(0, "position"),
+        index("proposal_items", "proposal_id", "position"),
+        index("proposal_items", "service_id"),
+    )
+
+    proposal_id: Mapped[UUID]
+    service_id: Mapped[UUID | None]
+    position: Mapped[int] = mapped_column(server_default=text("0"), default=0)
+    name: Mapped[str] = mapped_column(String(255))
+    description: Mapped[str | None]
+    price: Mapped[Decimal]
+    quantity: Mapped[int] = mapped_column(server_default=text("1"), default=1)
+    total: Mapped[Decimal]
+
+
+class ProposalVersion(TenantRecord):
+    """A content as it was sent: canonical JSON (RFC 8785) and its SHA-256. Never rewritten."""
+
+    __tablename__ = "proposal_versions"
+    __table_args__ = (
+        belongs_to("proposal_id", "proposals"),
+        UniqueConstraint("organization_id", "proposal_id", "version"),
+        at_least(1, "version"),
+        digest_form("content_sha256"),
+    )
+
+    proposal_id: Mapped[UUID]
+    version: Mapped[int]
+    content: Mapped[str]
+    content_sha256: Mapped[str] = mapped_column(String(64))
+    sent_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    superseded_at: Mapped[dt.datetime | None]
+
+
+class SigningLink(TenantRecord):
+    """The link by which the client reads and signs one version; the token derives from `id`.
+
+    `credential_id` names the credential that holds the token's digest; credentials are global,
+    so the database keeps no reference.
+    """
+
+    __tablename__ = "signing_links"
+    __table_args__ = (
+        belongs_to("proposal_id", "proposals"),
+        belongs_to("contact_id", "contacts", ondelete="SET NULL"),
+        UniqueConstraint("organization_id", "proposal_id", "version"),
+        UniqueConstraint("organization_id", "credential_id"),
+        index("signing_links", "contact_id"),
+    )
+
+    proposal_id: Mapped[UUID]
+    version: Mapped[int]
+    credential_id: Mapped[UUID]
+    contact_id: Mapped[UUID | None]
+    revoked_at: Mapped[dt.datetime | None]
+
+
+class Contract(Versioned, SoftDeletable, TenantRecord):
+    """An agreement with a client: a proposal's own, signed with it, or one that stands alone."""
+
+    __tablename__ = "contracts"
+    __table_args__ = (
+        belongs_to("proposal_id", "proposals", ondelete="SET NULL"),
+        belongs_to("deal_id", "deals", ondelete="SET NULL"),
+        belongs_to("client_company_id", "client_companies", ondelete="SET NULL"),
+        belongs_to("contact_id", "contacts", ondelete="SET NULL"),
+        UniqueConstraint("organization_id", "number"),
+        UniqueConstraint("organization_id", "proposal_id"),
+        not_blank(),
+        CONTRACT.check(),
+        at_least(0, "total_value"),
+        currency_form(),
+        amount_with_currency("total_value"),
+        digest_form("content_sha256"),
+        in_order("start_date", "end_date"),
+        CheckConstraint(
+            "(status = 'signed') = (signed_at IS NOT NULL)", name="signed_at_if_signed"
+        ),
+        CheckConstraint("status <> 'sent' OR sent_at IS NOT NULL", name="sent_at_if_sent"),
+        list_index("contracts", live_only=True),
+        list_index("contracts", "status", live_only=True),
+        list_index("contracts", "client_company_id"),
+        index("contracts", "deal_id"),
+        index("contracts", "contact_id"),
+        purge_index("contracts"),
+    )
+
+    number: Mapped[str] = mapped_column(String(32))
+    name: Mapped[str] = mapped_column(String(255))
+    status: Mapped[str] = mapped_column(String(16), server_default="draft", default="draft")
+    proposal_id: Mapped[UUID | None]
+    deal_id: Mapped[UUID | None]
+    client_company_id: Mapped[UUID | None]
+    contact_id: Mapped[UUID | None]
+    body: Mapped[str | None]
+    content_sha256: Mapped[str | None] = mapped_column(String(64))
+    currency: Mapped[str | None] = mapped_column(String(3))
+    total_value: Mapped[Decimal | None]
+    start_date: Mapped[dt.date | None]
+    end_date: Mapped[dt.date | None]
+    sent_at: Mapped[dt.datetime | None]
+    signed_at: Mapped[dt.datetime | None]
+
+
+class Signature(TenantRecord):
+    """The evidence of one signature. Append-only.
+
+    A client's own carries everything; one that staff recorded for the client (`recorded_by`)
+    carries what staff knew, and says so.
+    """
+
+    __tablename__ = "signatures"
+    __table_args__ = (
+        belongs_to("proposal_id", "proposals", ondelete="NO ACTION"),
+        belongs_to("contract_id", "contracts", ondelete="NO ACTION"),
+        UniqueConstraint("organization_id", "proposal_id"),
+        UniqueConstraint("organization_id", "contract_id"),
+        CheckConstraint("num_nonnulls(proposal_id, contract_id) >= 1", name="signs_something"),
+        CheckConstraint("(proposal_id IS NULL) = (version IS NULL)", name="version_if_proposal"),
+        CheckConstraint("method IN ('typed', 'drawn', 'recorded')", name="method_known"),
+        CheckConstraint(
+            "recorded_by IS NOT NULL OR (method <> 'recorded'"
+            " AND num_nulls(signer_email, data, consent_text, consent_version) = 0)",
+            name="complete_unless_recorded",
+        ),
+        CheckConstraint("octet_length(data) <= 1048576", name="data_size"),
+        not_blank("signer_name"),
+        digest_form("content_sha256"),
+        list_index("signatures"),
+    )
+
+    proposal_id: Mapped[UUID | None]
+    contract_id: Mapped[UUID | None]
+    version: Mapped[int | None]
+    signer_name: Mapped[str] = mapped_column(String(255))
+    signer_email: Mapped[str | None] = mapped_column(String(254))
+    method: Mapped[str] = mapped_column(String(16))
+    data: Mapped[str | None]
+    consent_text: Mapped[str | None]
+    consent_version: Mapped[str | None] = mapped_column(String(32))
+    locale: Mapped[str | None] = mapped_column(String(35))
+    ip: Mapped[str | None] = mapped_column(String(64))
+    user_agent: Mapped[str | None] = mapped_column(String(512))
+    content_sha256: Mapped[str] = mapped_column(String(64))
+    signed_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    recorded_by: Mapped[str | None] = mapped_column(String(255))
+
+
+class SignedDocument(TenantRecord):
+    """The signed PDF as it was handed out; `size` is in bytes. Append-only."""
+
+    __tablename__ = "signed_documents"
+    __table_args__ = (
+        belongs_to("signature_id", "signatures", ondelete="NO ACTION"),
+        belongs_to("proposal_id", "proposals", ondelete="NO ACTION"),
+        UniqueConstraint("organization_id", "signature_id"),
+        digest_form("sha256"),
+        CheckConstraint("size = octet_length(content)", name="size_of_content"),
+        index("signed_documents", "proposal_id"),
+        index("signed_documents", "sha256"),
+    )
+
+    signature_id: Mapped[UUID]
+    proposal_id: Mapped[UUID | None]
+    sha256: Mapped[str] = mapped_column(String(64))
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    size: Mapped[int]

@@ -1,0 +1,73 @@
+"""Webhooks: where an organization wants to hear of events, and what was sent there."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, LargeBinary, SmallInteger, String, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import TenantRecord, Versioned, belongs_to
+from models.rules import at_least, list_index, not_blank
+
+DELIVERY_STATES = ("pending", "delivered", "failed")
+
+
+class WebhookEndpoint(Versioned, TenantRecord):
+    """An address that receives events; no `event_types` means all of them.
+
+    The secret signs the deliveries (Standard Webhooks), so it is kept and not only its digest.
+    """
+
+    __tablename__ = "webhook_endpoints"
+    __table_args__ = (
+        not_blank("url"),
+        at_least(0, "failure_count"),
+        CheckConstraint("octet_length(secret) >= 24", name="secret_length"),
+        list_index("webhook_endpoints"),
+    )
+
+    url: Mapped[str] = mapped_column(String(2048))
+    secret: Mapped[bytes] = mapped_column(LargeBinary)
+    description: Mapped[str | None]
+    event_types: Mapped[list[str]] = mapped_column(
+        ARRAY(String(64)), server_default=text("'{}'"), default=list
+    )
+    is_active: Mapped[bool] = mapped_column(server_default=text("true"), default=True)
+    disabled_at: Mapped[dt.datetime | None]
+    failure_count: Mapped[int] = mapped_column(server_default=text("0"), default=0)
+
+
+class WebhookDelivery(TenantRecord):
+    """One event for one endpoint, and how its delivery went.
+
+    It outlives its job, which is pruned, so the job is named and not referenced.
+    """
+
+    __tablename__ = "webhook_deliveries"
+    __table_args__ = (
+        belongs_to("endpoint_id", "webhook_endpoints"),
+        UniqueConstraint("organization_id", "endpoint_id", "event_id"),
+        CheckConstraint("state IN ('pending', 'delivered', 'failed')", name="state_known"),
+        CheckConstraint(
+            "(state = 'delivered') = (delivered_at IS NOT NULL)", name="delivered_at_if_delivered"
+        ),
+        at_least(0, "attempts"),
+        list_index("webhook_deliveries"),
+        list_index("webhook_deliveries", "endpoint_id"),
+        list_index("webhook_deliveries", "state"),
+    )
+
+    endpoint_id: Mapped[UUID]
+    job_id: Mapped[UUID | None]
+    event_id: Mapped[UUID]
+    event_type: Mapped[str] = mapped_column(String(64))
+    payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    state: Mapped[str] = mapped_column(String(16), server_default="pending", default="pending")
+    attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"), default=0)
+    response_status: Mapped[int | None] = mapped_column(SmallInteger)
+    response_excerpt: Mapped[str | None]
+    delivered_at: Mapped[dt.datetime | None]

@@ -1,0 +1,296 @@
+"""How a job row is run: claimed, done in one transaction, and recorded — or recorded as failed.
+
+The protocol is architecture.md's *The one mechanism for work that must happen*. A task is a
+decorator and a body; everything that makes it happen once is here.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import structlog
+from celery import shared_task
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from models.base import db
+from models.tenancy import as_system
+from webapp.services.exceptions import DomainError
+from webapp.transaction import in_transaction
+
+log = structlog.get_logger(__name__)
+
+LEASE_SECONDS = 60
+WORKER = f"{socket.gethostname()}:{os.getpid()}"
+
+Body = Callable[[dict[str, Any]], Any]
+BatchBody = Callable[[list["JobRow"]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A waiting job as a batch body sees it."""
+
+    id: UUID
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How jobs of one kind are run.
+
+    `then` is the effect outside the database (mail, webhooks): it gets what the body returned,
+    runs under a lease after the body's transaction, and so happens at least once.
+    `batch` is how many waiting jobs of one organization one transaction takes.
+    """
+
+    name: str
+    body: Callable[..., Any]
+    then: Callable[[Any], None] | None = None
+    batch: int = 0
+
+
+KINDS: dict[str, Kind] = {}
+
+
+class LeaseLost(Exception):
+    """Another worker has taken the job over; this one's effect must not be committed."""
+
+
+def job(kind: str, *, then: Callable[[Any], None] | None = None) -> Callable[[Body], Body]:
+    """Declare the body of a kind of job: it gets the payload and calls one service."""
+
+    def declare(body: Body) -> Body:
+        _register(Kind(kind, body, then=then))
+        return body
+
+    return declare
+
+
+def batch_job(kind: str, *, size: int) -> Callable[[BatchBody], BatchBody]:
+    """Declare a body that takes up to `size` waiting jobs at once; it works in the database only.
+
+    A message for such a kind is a hint that something waits, not a unit of work.
+    """
+
+    def declare(body: BatchBody) -> BatchBody:
+        _register(Kind(kind, body, batch=size))
+        return body
+
+    return declare
+
+
+def _register(kind: Kind) -> None:
+    if kind.name in KINDS:
+        raise ValueError(f"two bodies for {kind.name}")
+    KINDS[kind.name] = kind
+
+    def task(organization_id: str, job_id: str) -> None:
+        run_job(kind.name, UUID(organization_id), UUID(job_id))
+
+    task.__name__ = kind.name.replace(".", "_")
+    task.__doc__ = kind.body.__doc__
+    shared_task(name=kind.name)(task)
+
+
+def run_job(kind: str, organization_id: UUID, job_id: UUID) -> None:
+    """Run one job, or one batch of its kind. Finding nothing to do is normal, and logged."""
+    spec = KINDS[kind]
+    if not spec.batch:
+        _run_one(spec, organization_id, job_id)
+    elif not _drain(spec, organization_id):
+        for waiting_id in _waiting(spec, organization_id):
+            _run_one(spec, organization_id, waiting_id)
+
+
+def _run_one(spec: Kind, organization_id: UUID, job_id: UUID) -> None:
+    kind = spec.name
+    lease = LEASE_SECONDS if spec.then else None
+    claim = _claim(organization_id, job_id, lease)
+    if claim is None:
+        log.info("job_not_waiting", kind=kind, job_id=str(job_id))
+        return
+    run = _Run(spec, organization_id, job_id, claim.attempt, claim.fence)
+    try:
+        finished = run.outside(claim.payload) if spec.then else run.inside(claim.payload)
+    except Exception as error:
+        run.record_failure(error)
+        return
+    log.info("job_done" if finished else "job_refused", kind=kind, job_id=str(job_id))
+
+
+def _claim(organization_id: UUID, job_id: UUID, lease: int | None) -> Any:
+    """Count the attempt and commit, so that even a SIGKILL leaves it counted."""
+    with db.engines["read"].connect() as connection:
+        return connection.execute(
+            text("SELECT * FROM claim_job(:organization_id, :job_id, :worker, :lease)"),
+            {
+                "organization_id": organization_id,
+                "job_id": job_id,
+                "worker": WORKER,
+                "lease": lease,
+            },
+        ).one_or_none()
+
+
+_LOCK = text(
+    """SELECT id FROM jobs WHERE organization_id = :organization_id AND id = :job_id
+       AND state = 'ready' AND attempts = :attempt FOR UPDATE SKIP LOCKED"""
+)
+_FINISH = text(
+    """WITH finished AS (
+         UPDATE jobs SET state = 'done', lease_until = NULL, finished_at = clock_timestamp(),
+                last_error = NULL
+         WHERE organization_id = :organization_id AND id = :job_id
+           AND state IN ('ready', 'running') AND attempts = :attempt AND fence = :fence
+         RETURNING id)
+       UPDATE job_attempts SET outcome = CASE WHEN EXISTS (SELECT FROM finished) THEN 'done'
+              ELSE 'refused' END, ended_at = clock_timestamp()
+       WHERE organization_id = :organization_id AND job_id = :job_id AND n = :attempt
+         AND ended_at IS NULL
+       RETURNING outcome"""
+)
+_FAIL = text(
+    """WITH failed AS (
+         UPDATE jobs SET last_error = :error, lease_until = NULL,
+                state = CASE WHEN attempts >= max_attempts THEN 'dead' ELSE 'ready' END,
+                finished_at = CASE WHEN attempts >= max_attempts THEN clock_timestamp() END,
+                run_at = clock_timestamp() + make_interval(secs => :delay),
+                publish_after = clock_timestamp() + make_interval(secs => :delay)
+         WHERE organization_id = :organization_id AND id = :job_id
+           AND state IN ('ready', 'running') AND attempts = :attempt AND fence = :fence
+         RETURNING state)
+       UPDATE job_attempts SET outcome = 'failed', error = :error, ended_at = clock_timestamp()
+       WHERE organization_id = :organization_id AND job_id = :job_id AND n = :attempt
+         AND ended_at IS NULL
+       RETURNING (SELECT state FROM failed)"""
+)
+_WAITING = text(
+    """SELECT id, payload FROM jobs
+       WHERE organization_id = :organization_id AND kind = :kind AND state = 'ready'
+         AND run_at <= now() ORDER BY seq LIMIT :size FOR UPDATE SKIP LOCKED"""
+)
+_FINISH_BATCH = text(
+    """UPDATE jobs SET state = 'done', attempts = attempts + 1, finished_at = clock_timestamp()
+       WHERE organization_id = :organization_id AND id = ANY(:ids)"""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One claimed attempt at one job."""
+
+    spec: Kind
+    organization_id: UUID
+    job_id: UUID
+    attempt: int
+    fence: int
+
+    def inside(self, payload: dict[str, Any]) -> bool:
+        """The effect and the end of the job, in one transaction."""
+
+        def work() -> bool:
+            if db.session.execute(_LOCK, self._keys).first() is None:
+                return False
+            if self.spec.batch:
+                self.spec.body([JobRow(self.job_id, payload)])
+            else:
+                self.spec.body(payload)
+            if not self._finish():
+                raise LeaseLost
+            return True
+
+        return in_transaction(as_system(self.organization_id), work)
+
+    def outside(self, payload: dict[str, Any]) -> bool:
+        """Body, effect outside, end: a lease holds the job meanwhile, no transaction does."""
+        assert self.spec.then is not None
+        scope = as_system(self.organization_id)
+        message = in_transaction(scope, lambda: self.spec.body(payload))
+        if message is not None:
+            self.spec.then(message)
+        return in_transaction(scope, self._finish)
+
+    def _finish(self) -> bool:
+        db.session.flush()  # the body's own errors come before the job's end is written
+        return db.session.execute(_FINISH, self._keys).scalar() == "done"
+
+    def record_failure(self, error: Exception) -> None:
+        """Write the failure in a transaction of its own; the effect's has been rolled back."""
+        delay = min(300, 2**self.attempt)
+        values = {**self._keys, "error": describe(error), "delay": delay}
+        state = in_transaction(
+            as_system(self.organization_id), lambda: db.session.execute(_FAIL, values).scalar()
+        )
+        log.warning(
+            "job_failed",
+            kind=self.spec.name,
+            job_id=str(self.job_id),
+            attempt=self.attempt,
+            state=state,
+            error=describe(error),
+        )
+
+    @property
+    def _keys(self) -> dict[str, Any]:
+        return {
+            "organization_id": self.organization_id,
+            "job_id": self.job_id,
+            "attempt": self.attempt,
+            "fence": self.fence,
+        }
+
+
+def _drain(spec: Kind, organization_id: UUID) -> bool:
+    """Take the waiting jobs of one kind batch by batch. False when a batch failed.
+
+    A batch that fails is rolled back; its jobs are then run one by one, each attempt counted, so
+    that a poisoned one is found and the others go on.
+    """
+
+    def work() -> int:
+        values = {"organization_id": organization_id, "kind": spec.name, "size": spec.batch}
+        rows = [JobRow(*row) for row in db.session.execute(_WAITING, values)]
+        if rows:
+            spec.body(rows)
+            ids = [row.id for row in rows]
+            db.session.execute(_FINISH_BATCH, {"organization_id": organization_id, "ids": ids})
+        return len(rows)
+
+    done = 0
+    try:
+        while (count := in_transaction(as_system(organization_id), work)) > 0:
+            done += count
+    except Exception as error:
+        log.warning("batch_failed", kind=spec.name, error=describe(error))
+        return False
+    log.info("batch_done", kind=spec.name, jobs=done)
+    return True
+
+
+def _waiting(spec: Kind, organization_id: UUID) -> list[UUID]:
+    values = {"organization_id": organization_id, "kind": spec.name, "size": spec.batch}
+    return in_transaction(
+        as_system(organization_id), lambda: list(db.session.scalars(_WAITING, values))
+    )
+
+
+def describe(error: BaseException) -> str:
+    """What went wrong, for people, without any value that may be secret."""
+    if isinstance(error, DomainError):
+        return f"{type(error).__name__}: {error.detail}"
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        constraint = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+        name = type(error.orig).__name__
+        return f"{name}: {constraint}" if constraint else name
+    trace, where = error.__traceback__, ""
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        where = f"{os.path.basename(code.co_filename)}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return f"{type(error).__name__} at {where}" if where else type(error).__name__

@@ -1,0 +1,399 @@
+"""The signed PDF and its certificate page: what they say, and that they cannot be made to lie."""
+
+import base64
+import hashlib
+import re
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import rfc8785
+
+from webapp.services.sales.signed_document import (
+    ContentHashMismatch,
+    is_png_data_url,
+    render_signed_document,
+)
+
+MARKUP = '#panic("x") $x^2$ *b* _i_ <tag> @ref `raw` \\ // /* [x] #set page() = y'
+
+
+def make_content(**changes: Any) -> dict[str, Any]:
+    content = {
+        "number": "P-2026-0042",
+        "version": 2,
+        "name": "Brand and website relaunch",
+        "currency": "EUR",
+        "total": "12500.00",
+        "notes": "Half on signature, half on delivery.",
+        "valid_until": "2026-04-30",
+        "sent_at": "2026-03-01T09:30:00Z",
+        "organization": {"name": "Northlight Studio"},
+        "client": {"name": "Harbour & Sons Ltd"},
+        "contact": {"first_name": "Ines", "last_name": "Carvalho", "email": "ines@firm.example"},
+        "items": [make_item("Website", "2"), make_item("Identity"), make_item("Launch")],
+    }
+    return content | changes
+
+
+def make_item(name: str, thousands: str = "1", **changes: Any) -> dict[str, Any]:
+    price = f"{thousands}500.00"
+    item = {"name": name, "description": "", "price": price, "quantity": 1, "total": price}
+    return item | changes
+
+
+def make_signature(content: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    signature = {
+        "id": "0195a1b2-0000-7000-8000-00000000abcd",
+        "signer_name": "Ines Carvalho",
+        "signer_email": "ines@firm.example",
+        "method": "typed",
+        "data": "I. Carvalho",
+        "consent_text": "I agree to be bound by this proposal.",
+        "consent_version": "2026-01",
+        "locale": "en-GB",
+        "ip": "203.0.113.7",
+        "user_agent": "Mozilla/5.0 (X11; Linux x86_64)",
+        "signed_at": "2026-03-03T14:05:09.123456Z",
+        "content_sha256": hashlib.sha256(rfc8785.dumps(content)).hexdigest(),
+        "verify_url": "https://firm.example/verify/0195a1b2-0000-7000-8000-00000000abcd",
+        "recorded_by": None,
+    }
+    return signature | changes
+
+
+def render(content: dict[str, Any] | None = None, /, **changes: Any) -> bytes:
+    content = content or make_content()
+    return render_signed_document(content, make_signature(content, **changes))
+
+
+def png(width: int = 300, height: int = 100, pixels: bytes | None = None, **kind: Any) -> bytes:
+    """Return a PNG; one dark diagonal stroke on nothing, unless `pixels` are given."""
+    if pixels is None:
+        stroke = (max(0, width * y // height - 2) for y in range(height))
+        rows = (
+            (b"\0" + b"\0" * 4 * x + b"\x14\x1e\x50\xff" * 3).ljust(1 + 4 * width, b"\0")
+            for x in stroke
+        )
+        pixels = b"".join(row[: 1 + 4 * width] for row in rows)
+    header = struct.pack(
+        ">IIBBBBB", width, height, kind.get("depth", 8), kind.get("colour", 6), 0, 0, 0
+    )
+    chunks = (
+        (b"IHDR", header),
+        (b"IDAT", zlib.compress(pixels) + kind.get("tail", b"")),
+        (b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
+
+
+def data_url(image: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(image).decode()
+
+
+# ---- A small reader of the PDF files that typst writes (no object streams)
+
+
+def objects(pdf: bytes) -> dict[bytes, bytes]:
+    return dict(re.findall(rb"^(\d+) 0 obj\n(.*?)\nendobj", pdf, re.DOTALL | re.MULTILINE))
+
+
+def stream(body: bytes) -> bytes:
+    raw = body[body.index(b"stream") + 6 :].lstrip(b"\r\n")
+    return zlib.decompressobj().decompress(raw)
+
+
+def attachments(pdf: bytes) -> list[bytes]:
+    return [stream(body) for body in objects(pdf).values() if b"/Type/EmbeddedFile" in body]
+
+
+def pages(pdf: bytes) -> list[str]:
+    """Return each page's text without its white space, so that line breaks do not matter."""
+    found = objects(pdf)
+    tree = next(body for body in found.values() if body.startswith(b"<</Type/Pages"))
+    order = re.findall(rb"(\d+) 0 R", tree.partition(b"/Kids")[2])
+    texts = []
+    for number in order:
+        page = found[number]
+        resources = found[reference(page, b"Resources")].partition(b"/Font<<")[2]
+        fonts = {
+            name: unicode_map(stream(found[reference(found[font], b"ToUnicode")]))
+            for name, font in re.findall(rb"/(f\d+) (\d+) 0 R", resources)
+        }
+        texts.append(page_text(stream(found[reference(page, b"Contents")]), fonts))
+    return texts
+
+
+def reference(body: bytes, key: bytes) -> bytes:
+    match = re.search(rb"/" + key + rb" (\d+) 0 R", body)
+    assert match, (key, body)
+    return match[1]
+
+
+def unicode_map(cmap: bytes) -> dict[int, str]:
+    return {
+        int(code, 16): bytes.fromhex(text.decode()).decode("utf-16-be")
+        for code, text in re.findall(rb"^<([0-9a-fA-F]{4})> <([0-9a-fA-F]+)>$", cmap, re.MULTILINE)
+    }
+
+
+# Balanced parentheses stand in a string as they are (ISO 32000-2, 7.3.4.2): two levels are read.
+# A string after /Alt or /ActualText describes and is not shown.
+PLAIN = rb"\\.|[^\\()]"
+INNER = rb"\((?:" + PLAIN + rb"|\((?:" + PLAIN + rb")*\))*\)"
+NAMED = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
+STRING = rb"(?<!Alt)(?<!Text)\(((?:" + PLAIN + rb"|" + INNER + rb")*)\)"
+TOKEN = re.compile(rb"/(f\d+) [\d.]+ Tf|" + STRING + rb"|<([0-9a-fA-F]+)>", re.DOTALL)
+
+
+def page_text(content: bytes, fonts: dict[bytes, dict[int, str]]) -> str:
+    text = ""
+    current: dict[int, str] = {}
+    for font, literal, digits in TOKEN.findall(content):
+        if font:
+            current = fonts[font]
+            continue
+        raw = unescape(literal) if literal else bytes.fromhex(digits.decode())
+        codes = struct.unpack(f">{len(raw) // 2}H", raw)
+        text += "".join(current.get(code, "\ufffd") for code in codes)
+    return re.sub(r"[\s\u200b]", "", text)
+
+
+def unescape(literal: bytes) -> bytes:
+    return re.sub(
+        rb"\\([0-7]{1,3}|.)",
+        lambda m: bytes([int(m[1], 8)]) if m[1].isdigit() else NAMED.get(m[1], m[1]),
+        literal,
+        flags=re.DOTALL,
+    )
+
+
+def squeezed(text: str) -> str:
+    return re.sub(r"\s", "", text)
+
+
+# ---- What the document says
+
+
+def test_the_proposal_and_its_certificate_are_two_a4_pages() -> None:
+    pdf = render()
+    assert len(pages(pdf)) == 2
+    assert pdf.count(b"/MediaBox[0 0 595.2756 841.8898]") == 2
+
+
+def test_the_proposal_page_prints_parties_items_total_and_notes() -> None:
+    page = pages(render())[0]
+    parties = ("Northlight Studio", "Harbour & Sons Ltd", "Ines Carvalho", "ines@firm.example")
+    dates = ("1 March 2026", "30 April 2026", "3 March 2026, 14:05:09 UTC")
+    money = ("2,500.00", "EUR 12,500.00", "Half on signature, half on delivery.")
+    for text in (*parties, *dates, *money, "Brand and website relaunch", "Page 1 of 2"):
+        assert squeezed(text) in page, text
+
+
+def test_the_certificate_prints_every_piece_of_evidence() -> None:
+    content = make_content()
+    signature = make_signature(content, recorded_by="Tom Berger")
+    page = pages(render_signed_document(content, signature))[1]
+    not_printed = {"method", "data", "signed_at"}  # in other words, or on the page before
+    for key in signature.keys() - not_printed:
+        assert squeezed(signature[key]) in page, key
+    assert "Typedname" in page
+    assert squeezed("3 March 2026, 14:05:09 UTC") in page
+    assert squeezed("for a total of EUR 12,500.00") in page
+
+
+def test_evidence_that_was_not_taken_has_no_row() -> None:
+    page = pages(render(ip=None, user_agent="", recorded_by=None))[1]
+    assert "IPaddress" not in page
+    assert "Browser" not in page
+    assert "Recordedby" not in page
+
+
+def test_the_attached_content_hashes_to_the_number_on_the_certificate() -> None:
+    content = make_content(name="漢字 😀 العربية")
+    signature = make_signature(content)
+    pdf = render_signed_document(content, signature)
+    hashes = [hashlib.sha256(file).hexdigest() for file in attachments(pdf)]
+    assert signature["content_sha256"] in hashes
+    assert rfc8785.dumps(signature) in attachments(pdf)
+
+
+def test_content_other_than_the_signed_one_is_refused() -> None:
+    signature = make_signature(make_content())
+    with pytest.raises(ContentHashMismatch):
+        render_signed_document(make_content(total="12500.01"), signature)
+
+
+def test_a_hundred_items_repeat_the_table_header_on_each_page() -> None:
+    items = [make_item(f"Item {n}", description="A line of description.") for n in range(1, 101)]
+    texts = pages(render(make_content(items=items)))
+    with_items = [text for text in texts if re.search(r"Item\d", text)]
+    assert len(with_items) > 2
+    assert all("QUANTITY" in text for text in with_items)
+    assert "Item100" in "".join(with_items)
+
+
+# ---- Determinism
+
+
+def test_the_same_record_gives_the_same_bytes_in_another_process() -> None:
+    changes = {"method": "drawn", "data": data_url(png())}
+    content = make_content()
+    script = (
+        "import hashlib, json, sys; from webapp.services.sales.signed_document import *;"
+        "record = json.load(sys.stdin);"
+        "print(hashlib.sha256(render_signed_document(*record)).hexdigest())"
+    )
+    record = rfc8785.dumps([content, make_signature(content, **changes)])
+    other = subprocess.run(
+        [sys.executable, "-c", script], input=record, capture_output=True, check=True
+    )
+    here = hashlib.sha256(render(content, **changes)).hexdigest()
+    assert other.stdout.decode().strip() == here
+    assert here != hashlib.sha256(render(content)).hexdigest()
+
+
+# ---- Text that could do harm
+
+
+@pytest.mark.parametrize("key", ["name", "notes", "number", "currency"])
+def test_markup_in_the_content_is_printed_as_it_is(key: str) -> None:
+    assert squeezed(MARKUP) in pages(render(make_content(**{key: MARKUP})))[0]
+
+
+@pytest.mark.parametrize("key", ["signer_name", "data", "consent_text", "user_agent", "locale"])
+def test_markup_in_the_evidence_is_printed_as_it_is(key: str) -> None:
+    assert squeezed(MARKUP) in "".join(pages(render(None, **{key: MARKUP})))
+
+
+def test_control_characters_and_direction_overrides_do_not_reach_the_page() -> None:
+    content = make_content(name="Price \u202e00.1\u202c \x00\x07\x1b[31m end")
+    assert squeezed("Price 00.1 [31m end") in pages(render(content))[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "漢字かな交じり文",
+        "한국어",
+        "שלום עולם",
+        "مرحبا بالعالم",
+        "ไทย",
+        "हिन्दी",
+        "😀👩‍👩‍👧",
+        "e\u0301\u0302" * 20,
+    ],
+)
+def test_every_script_renders(text: str) -> None:
+    content = make_content(
+        name=text, notes=text, client={"name": text}, items=[make_item(text, description=text)]
+    )
+    assert len(pages(render(content, signer_name=text, data=text))) == 2
+
+
+@pytest.mark.parametrize("text", ["Кириллица", "Ελληνικά", "Źdźbło Tiếng Việt", "שלום"])
+def test_the_embedded_fonts_cover_european_scripts_and_hebrew(text: str) -> None:
+    page = pages(render(signer_name=text, data=text))[1]
+    assert "\ufffd" not in page
+    assert set(squeezed(text)) <= set(page)
+
+
+def test_very_long_words_and_texts_render() -> None:
+    word = "Donaudampfschiff" * 16
+    content = make_content(
+        name=word,
+        number="P-" + "9" * 60,
+        notes="long " * 5_000,
+        organization={"name": word},
+        client={"name": word},
+        items=[make_item(word, price="123456789012.34", quantity=1_000_000, description=word * 8)],
+    )
+    text = "".join(
+        pages(render(content, signer_name=word, data=word, user_agent=word * 8, consent_text=word))
+    )
+    assert text.count(word) >= 4
+    assert "123,456,789,012.34" in text
+
+
+def test_empty_fields_render() -> None:
+    content = make_content(
+        notes=None, valid_until=None, client=None, contact=None, items=[], total="0.00"
+    )
+    page = pages(render(content, locale=None))[0]
+    assert "Notes" not in page
+    assert "VALID" not in page
+    assert "EUR0.00" in page
+
+
+# ---- Drawn signatures
+
+
+def test_a_drawn_signature_is_an_image_in_the_document() -> None:
+    assert b"/Subtype/Image" in render(method="drawn", data=data_url(png()))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (20_000, 1), (1, 20_000), (2_000, 2_000)])
+def test_images_of_any_shape_render(size: tuple[int, int]) -> None:
+    image = data_url(png(*size, pixels=(b"\0" + b"\x20" * 4 * size[0]) * size[1]))
+    assert is_png_data_url(image)
+    assert len(pages(render(method="drawn", data=image))) == 2
+
+
+def test_a_png_as_a_canvas_writes_it_is_accepted() -> None:
+    assert is_png_data_url(data_url(png()))
+    assert is_png_data_url(data_url(png(10, 5, (b"\4" + b"\1" * 30) * 5, colour=2)))
+
+
+def corrupted(position: int) -> bytes:
+    image = bytearray(png())
+    image[position] ^= 0xFF
+    return bytes(image)
+
+
+BAD_IMAGES: dict[str, Callable[[], str]] = {
+    "empty": lambda: "",
+    "a name": lambda: "Ines Carvalho",
+    "another type": lambda: "data:image/svg+xml;base64,PHN2Zy8+",
+    "not base64": lambda: "data:image/png;base64,%%%%",
+    "base64 with non-ASCII": lambda: "data:image/png;base64,é",
+    "only the signature": lambda: data_url(b"\x89PNG\r\n\x1a\n"),
+    "a JPEG": lambda: data_url(b"\xff\xd8\xff\xe0" + b"\0" * 50),
+    "cut": lambda: data_url(png()[:-20]),
+    "a damaged header": lambda: data_url(corrupted(18)),
+    "damaged pixels": lambda: data_url(corrupted(60)),
+    "too few pixels": lambda: data_url(png(10, 10, b"\0" * 100)),
+    "too many pixels": lambda: data_url(png(10, 10, b"\0" * 1_000)),
+    "data after the pixels": lambda: data_url(png(tail=b"more")),
+    "an unknown filter": lambda: data_url(png(1, 1, b"\7\0\0\0\0")),
+    "no width": lambda: data_url(png(0, 10, b"")),
+    "sixteen bits": lambda: data_url(png(1, 1, b"\0" * 9, depth=16)),
+    "a palette": lambda: data_url(png(1, 1, b"\0" * 2, colour=3)),
+    "a bomb": lambda: data_url(png(20_000, 2_000, b"\0" * 8_000_000)),
+    "a length past the end": lambda: data_url(
+        b"\x89PNG\r\n\x1a\n" + b"\xff\xff\xff\xffIHDR" + b"\0" * 30
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_IMAGES)
+def test_a_bad_image_is_refused_at_the_door_and_does_not_stop_the_document(name: str) -> None:
+    data = BAD_IMAGES[name]()
+    assert not is_png_data_url(data)
+    pdf = render(method="drawn", data=data)
+    assert b"/Subtype/Image" not in pdf
+    page = pages(pdf)[0]
+    assert squeezed("The drawn signature could not be read") in page
+    assert page.count("InesCarvalho") >= 3
+
+
+def test_an_image_over_the_limit_is_refused() -> None:
+    image = png()
+    assert is_png_data_url(data_url(image), max_bytes=len(image))
+    assert not is_png_data_url(data_url(image), max_bytes=len(image) - 1)

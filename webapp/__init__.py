@@ -1,0 +1,37 @@
+"""The Flask application of Service Engine X."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+import models
+from webapp.config import Settings
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Make the application. Settings come from the environment unless given.
+
+    Raises SettingsError for a bad environment, and RuntimeError when a route does not declare
+    who may call it.
+    """
+    from webapp import api, pages
+    from webapp.auth.guard import refuse_unguarded_routes
+    from webapp.errors import init_errors
+    from webapp.extensions import init_extensions
+    from webapp.logs import configure_logs
+    from webapp.requests import init_requests
+
+    assert models  # every table is known before the first mapper is used
+    settings = settings or Settings.from_environment()
+    configure_logs(settings.log_level)
+    app = Flask(__name__, static_folder="pages/static", template_folder="pages/templates")
+    app.config.update(settings.flask())
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json.compact = True  # type: ignore[attr-defined]
+    init_requests(app)
+    init_errors(app)
+    init_extensions(app)
+    api.init_api(app)
+    pages.init_pages(app)
+    refuse_unguarded_routes(app)
+    return app

@@ -1,0 +1,18 @@
+"""The front desk: REST resources, one module each."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from webapp.api import engagements, health
+from webapp.api.document import make_api
+
+RESOURCES = (engagements,)
+
+
+def init_api(app: Flask) -> None:
+    """Register every resource, and the document that describes them."""
+    api = make_api(app)
+    for module in RESOURCES:
+        api.register_blueprint(module.desk)
+    app.register_blueprint(health.blueprint)

@@ -1,0 +1,63 @@
+"""What an operation answers: a status, a JSON body and headers, before they become a response."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Response, current_app, request
+
+from webapp.services.exceptions import StaleVersion
+
+
+@dataclass(slots=True)
+class Answer:
+    """A JSON answer, or bytes of another type; `version` is the row version of the one record."""
+
+    status: int
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    version: int | None = None
+    content_type: str = "application/json"
+
+    def response(self) -> Response:
+        """The HTTP response; 304 when the caller has this very representation already."""
+        if self.body is None:
+            return Response(status=self.status, headers=self.headers)
+        if isinstance(self.body, bytes):
+            payload = self.body
+        else:
+            payload = current_app.json.dumps(self.body, separators=(",", ":")).encode()
+        headers = dict(self.headers)
+        if self.version is not None:
+            headers["ETag"] = etag(self.version, payload)
+            headers["Cache-Control"] = "private, no-cache"
+            wanted = request.if_none_match
+            if request.method in ("GET", "HEAD") and wanted.contains(headers["ETag"].strip('"')):
+                return Response(status=304, headers=headers)
+        return Response(
+            payload, status=self.status, headers=headers, content_type=self.content_type
+        )
+
+
+def etag(version: int, payload: bytes) -> str:
+    """A strong ETag: the record's row version, and a digest of all the representation shows.
+
+    `If-None-Match` compares the whole; `If-Match` the version alone, because what else the
+    representation shows (an engagement's projects, say) is not what a write would overwrite.
+    """
+    return f'"{version}-{hashlib.blake2b(payload, digest_size=8).hexdigest()}"'
+
+
+def expected_version() -> int | None:
+    """The row version that `If-Match` asks for; None without one or with `*`.
+
+    Raises StaleVersion for a tag that is none of ours: it cannot be the current one.
+    """
+    if "If-Match" not in request.headers or request.if_match.star_tag:
+        return None
+    versions = [tag.partition("-")[0] for tag in request.if_match.as_set()]
+    if len(versions) != 1 or not versions[0].isdigit() or len(versions[0]) > 9:
+        raise StaleVersion()
+    return int(versions[0])

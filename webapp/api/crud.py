@@ -1,0 +1,293 @@
+"""The five operations that most resources have, made from what differs between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from flask import request
+from marshmallow import Schema, ValidationError, fields, validate
+from webargs.fields import DelimitedList
+
+from webapp.api.answers import Answer, expected_version
+from webapp.api.desk import Desk
+from webapp.schemas.base import Input, Output, PlainText
+from webapp.services.reading import (
+    DEFAULT_LIMIT,
+    MAX_LIMIT,
+    Page,
+    PageRequest,
+    Reader,
+    columns_of,
+)
+
+Path = Callable[..., Any]
+
+_NO_QUERY: Mapping[str, Any] = {}
+
+
+class Links(Output):
+    self = fields.String(required=True)
+    next = fields.String(allow_none=True, required=True)
+    prev = fields.String(allow_none=True, required=True)
+
+
+class Meta(Output):
+    limit = fields.Integer(required=True)
+    total = fields.Integer()
+
+
+def list_query(
+    name: str,
+    filters: Mapping[str, fields.Field[Any]],
+    *,
+    expand: tuple[str, ...] = (),
+    sort: str = "created_at",
+    deleted: bool = False,
+) -> type[Input]:
+    """The query of a list: paging, sorting, counting, and the resource's filters."""
+    members: dict[str, Any] = {
+        "limit": fields.Integer(
+            load_default=DEFAULT_LIMIT, validate=validate.Range(1, MAX_LIMIT)
+        ),
+        "cursor": PlainText(validate=validate.Length(1, 512)),
+        "sort": PlainText(
+            load_default=f"-{sort}", validate=validate.OneOf([sort, f"-{sort}"])
+        ),
+        "include": PlainText(validate=validate.OneOf(["total"])),
+        **filters,
+    }
+    if expand:
+        members["expand"] = expand_field(expand)
+    if deleted:
+        members["deleted"] = fields.Boolean(load_default=False)
+    return type(Input)(f"{name}Query", (Input,), members)
+
+
+def expand_field(names: tuple[str, ...]) -> fields.Field[Any]:
+    return DelimitedList(PlainText(validate=validate.OneOf(names)), load_default=list)
+
+
+def retrieve_query(name: str, expand: tuple[str, ...]) -> type[Input]:
+    return type(Input)(f"{name}RetrieveQuery", (Input,), {"expand": expand_field(expand)})
+
+
+def list_schema(name: str, out: type[Schema]) -> type[Output]:
+    """The body of a list of `out`."""
+    members = {
+        "data": fields.List(fields.Nested(out), required=True),
+        "links": fields.Nested(Links, required=True),
+        "meta": fields.Nested(Meta, required=True),
+    }
+    return type(Output)(f"{name}List", (Output,), members)
+
+
+def page_request(query: Mapping[str, Any]) -> PageRequest:
+    """The page a checked list query asks for."""
+    paging = ("limit", "cursor", "sort", "include", "expand", "deleted")
+    return PageRequest(
+        filters={name: value for name, value in query.items() if name not in paging},
+        sort=query["sort"],
+        cursor=query.get("cursor"),
+        limit=query["limit"],
+        total=query.get("include") == "total",
+        deleted=query.get("deleted", False),
+    )
+
+
+def list_answer(page: Page) -> dict[str, Any]:
+    """A page as the body of a list, with the links to its neighbours."""
+
+    def link(cursor: str | None) -> str | None:
+        if cursor is None:
+            return None
+        return f"{request.path}?{urlencode({**request.args, 'cursor': cursor})}"
+
+    here = f"{request.path}?{urlencode(request.args)}" if request.args else request.path
+    meta = {"limit": page.limit} | ({} if page.total is None else {"total": page.total})
+    return {
+        "data": page.rows,
+        "links": {"self": here, "next": link(page.next), "prev": link(page.prev)},
+        "meta": meta,
+    }
+
+
+class Crud:
+    """A resource on its desk: `reader` and `out` say how it is read, the services how it changes.
+
+    `singular` names the operations and the path's id: `/<uuid:company_id>`. `trash` lets the
+    list show what was trashed. `self_contained` says that the record itself holds all that an
+    answer shows, so that one just created is not read again.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        singular: str,
+        *,
+        domain: str,
+        reader: Reader,
+        out: type[Schema],
+        filters: Mapping[str, fields.Field[Any]] | None = None,
+        expand: Mapping[str, type[Schema]] | None = None,
+        rule: str = "",
+        trash: bool = False,
+        self_contained: bool = False,
+    ) -> None:
+        self.desk = desk
+        self.singular = singular
+        self.domain = domain
+        self.reader = reader
+        self.out = out
+        self.schema = out()
+        self.expand = {name: schema() for name, schema in (expand or {}).items()}
+        self.filters = dict(filters or {})
+        self.rule = rule
+        self.trash = trash
+        self.self_contained = self_contained
+        self.id_name = f"{singular}_id"
+        self.one_rule = f"{rule}/<uuid:{self.id_name}>"
+        self.pascal = "".join(part.capitalize() for part in singular.split("_"))
+
+    def list(self, summary: str, *, prepare: Path | None = None) -> None:
+        """GET the list. `prepare` gets the path's ids and refuses a parent that is not there.
+
+        It is asked only when nothing was found: what is there has a parent.
+        """
+        query = list_query(
+            self.pascal,
+            self.filters,
+            expand=tuple(self.expand),
+            sort=self.reader.order,
+            deleted=self.trash,
+        )
+
+        def listed(query: Mapping[str, Any], **path: UUID) -> Answer:
+            page = self.reader.page(page_request(query), **path)
+            if not page.rows and prepare is not None:
+                prepare(**path)
+            self._expand(page.rows, query)
+            body = list_answer(page)
+            body["data"] = self._dump_many(body["data"], query)
+            return Answer(200, body)
+
+        plural = self.desk.name
+        self._register("GET", self.rule, listed, f"list_{plural}", summary, "read",
+                       query=query, out=list_schema(self.pascal, self.out))  # fmt: skip
+
+    def retrieve(self, summary: str) -> None:
+        """GET one."""
+        query = retrieve_query(self.pascal, tuple(self.expand)) if self.expand else None
+
+        def retrieved(query: Mapping[str, Any] | None = None, **path: UUID) -> Answer:
+            return self.answer(path, query=query or {})
+
+        self._register("GET", self.one_rule, retrieved, f"get_{self.singular}", summary, "read",
+                       query=query, out=self.out)  # fmt: skip
+
+    def create(self, summary: str, schema: type[Schema], service: Path) -> None:
+        """POST a new one. The service gets the checked body and the path's ids."""
+
+        def created(body: dict[str, Any], **path: UUID) -> Answer:
+            record = service(body, **path)
+            if self.self_contained:
+                data = self.schema.dump(columns_of(record))
+                answer = Answer(201, data, version=getattr(record, "row_version", None))
+            else:
+                answer = self.answer({**path, self.id_name: record.id}, status=201)
+            answer.headers["Location"] = f"{request.path}/{record.id}"
+            return answer
+
+        self._register("POST", self.rule, created, f"create_{self.singular}", summary, "write",
+                       body=schema, out=self.out, status=201)  # fmt: skip
+
+    def update(self, summary: str, schema: type[Schema], service: Path) -> None:
+        """PUT changes to the fields given. The service gets id, changes and expected version."""
+
+        def updated(body: dict[str, Any], **path: UUID) -> Answer:
+            if not body:
+                raise ValidationError("Name at least one field to change.")
+            service(body, version=expected_version(), **path)
+            return self.answer(path)
+
+        self._register("PUT", self.one_rule, updated, f"update_{self.singular}", summary, "write",
+                       body=schema, out=self.out)  # fmt: skip
+
+    def delete(self, summary: str, service: Path) -> None:
+        """DELETE: 204."""
+
+        def deleted(**path: UUID) -> Answer:
+            service(version=expected_version(), **path)
+            return Answer(204)
+
+        self._register("DELETE", self.one_rule, deleted, f"delete_{self.singular}", summary,
+                       "write", status=204)  # fmt: skip
+
+    def action(
+        self,
+        verb: str,
+        summary: str,
+        service: Path,
+        *,
+        body: type[Schema] | None = None,
+        body_required: bool = False,
+        permission: str | None = None,
+        reader: Reader | None = None,
+    ) -> None:
+        """POST …/<verb>: the service gets the checked body (if any), id and expected version.
+
+        `reader` is the one that still finds the record when this action takes it from the list.
+        """
+
+        def acted(body: dict[str, Any] | None = None, **path: UUID) -> Answer:
+            given = {} if body is None else {"values": body}
+            service(version=expected_version(), **given, **path)
+            return self.answer(path, reader=reader)
+
+        self._register("POST", f"{self.one_rule}/{verb}", acted, f"{verb}_{self.singular}",
+                       summary, "write", body=body, body_required=body_required, out=self.out,
+                       permission=permission)  # fmt: skip
+
+    def answer(
+        self,
+        path: Mapping[str, UUID],
+        *,
+        status: int = 200,
+        query: Mapping[str, Any] = _NO_QUERY,
+        reader: Reader | None = None,
+    ) -> Answer:
+        """The record named by the path, as it is now."""
+        within = {name: value for name, value in path.items() if name != self.id_name}
+        row = (reader or self.reader).get(path[self.id_name], **within)
+        self._expand([row], query)
+        [data] = self._dump_many([row], query)
+        return Answer(status, data, version=row.get("row_version"))
+
+    def _register(
+        self, method: str, rule: str, function: Path, name: str, summary: str, right: str,
+        *, permission: str | None = None, **options: Any,
+    ) -> None:  # fmt: skip
+        function.__name__ = name
+        function.__doc__ = summary
+        permission = permission or f"{self.domain}:{right}"
+        self.desk.operation(method, rule, permission=permission, **options)(function)
+
+    def _expand(self, rows: list[dict[str, Any]], query: Mapping[str, Any]) -> None:
+        """Put whole related records where the rows have brief ones: one statement for each name."""
+        for name in query.get("expand", ()):
+            column, reader = self.reader.expandable[name]
+            found = reader.by_ids(sorted({row[column] for row in rows if row[column]}))
+            for row in rows:
+                row[name] = found.get(row[column])
+
+    def _dump_many(
+        self, rows: list[dict[str, Any]], query: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
+        dumped: list[dict[str, Any]] = self.schema.dump(rows, many=True)
+        for name in query.get("expand", ()):
+            whole = self.expand[name]
+            for data, row in zip(dumped, rows, strict=True):
+                data[name] = None if row[name] is None else whole.dump(row[name])
+        return dumped

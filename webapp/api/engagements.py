@@ -1,0 +1,37 @@
+"""Engagements (document S, 7b; product.md, *Rulings*)."""
+
+from __future__ import annotations
+
+from marshmallow import validate
+from webargs.fields import DelimitedList
+
+from models.states import ENGAGEMENT
+from webapp.api.crud import Crud
+from webapp.api.desk import Desk
+from webapp.schemas.base import NAME_LENGTH, PlainText, StateIn, reference
+from webapp.schemas.engagements import EngagementChange, EngagementCreate, EngagementOut
+from webapp.services.engagements import changing
+from webapp.services.engagements.reading import ENGAGEMENTS
+
+desk = Desk("engagements", "/api/engagements", description="The hub of the work for a client.")
+
+engagements = Crud(
+    desk,
+    "engagement",
+    domain="engagements",
+    reader=ENGAGEMENTS,
+    out=EngagementOut,
+    filters={
+        "status": DelimitedList(StateIn(ENGAGEMENT)),
+        "client_company_id": reference(allow_none=False),
+        "contact_id": reference(allow_none=False),
+        "deal_id": reference(allow_none=False),
+        "owner_id": PlainText(validate=validate.Length(1, NAME_LENGTH)),
+    },
+)
+engagements.list("List engagements")
+engagements.create("Create an engagement", EngagementCreate, changing.create_engagement)
+engagements.retrieve("Retrieve an engagement with its projects and conversations")
+engagements.update("Update an engagement", EngagementChange, changing.update_engagement)
+engagements.delete("Close an engagement", changing.close_engagement)
+engagements.action("restore", "Take a trashed engagement back", changing.restore_engagement)

@@ -1,0 +1,183 @@
+"""Proposals: drafted, sent, revised, declined, signed (document S, 7e; *The sign flow*)."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import current_app, request
+from webargs.fields import DelimitedList
+
+from models.base import db
+from models.sales import Proposal
+from models.states import PROPOSAL
+from models.tenancy import current_principal
+from webapp.api.answers import Answer, expected_version
+from webapp.api.crud import Crud
+from webapp.api.desk import Desk
+from webapp.api.waiting import finish_with_job
+from webapp.schemas.base import NAME_LENGTH, PlainText, StateIn, reference
+from webapp.schemas.sales import (
+    CertificateOut,
+    DeclineIn,
+    ProposalChange,
+    ProposalCreate,
+    ProposalOut,
+    RecordSignatureIn,
+    SentProposalOut,
+    SigningAccepted,
+    SigningPreview,
+    SigningResult,
+)
+from webapp.services import secrets
+from webapp.services.sales import proposals as drafting
+from webapp.services.sales import sending
+from webapp.services.sales.content import client_of
+from webapp.services.sales.preview import preview_signature
+from webapp.services.sales.reading import (
+    PROPOSALS,
+    certificate,
+    created_by,
+    job_state,
+    signed_document,
+)
+from webapp.services.sales.signing import Evidence, sign_proposal
+
+desk = Desk("proposals", "/api/proposals", description="Offers to clients, and their signatures.")
+
+proposals = Crud(
+    desk,
+    "proposal",
+    domain="sales",
+    reader=PROPOSALS,
+    out=ProposalOut,
+    filters={
+        "status": DelimitedList(StateIn(PROPOSAL)),
+        "client_company_id": reference(allow_none=False),
+        "contact_id": reference(allow_none=False),
+        "deal_id": reference(allow_none=False),
+        "engagement_id": reference(allow_none=False),
+        "owner_id": PlainText(),
+    },
+)
+proposals.list("List proposals")
+proposals.create("Create a draft proposal", ProposalCreate, drafting.create_proposal)
+proposals.retrieve("Retrieve a proposal")
+proposals.update("Edit a draft proposal", ProposalChange, drafting.update_proposal)
+proposals.delete("Delete a proposal", drafting.trash_proposal)
+proposals.action("revise", "Make a new version, back in Draft", sending.revise_proposal)
+proposals.action(
+    "decline",
+    "Record that the client declined",
+    sending.decline_proposal,
+    body=DeclineIn,
+    body_required=True,
+)
+
+
+def _with_signing_url(answer: Answer) -> Answer:
+    """Show the link this once; the kept answer holds its id, from which the token is derived."""
+    link_id = UUID(answer.body.pop("link_id"))
+    settings = current_app.config["SETTINGS"]
+    token = secrets.link_token(settings.secret_key, link_id)
+    answer.body["signing_url"] = f"{settings.base_url}/sign/{token}"
+    return answer
+
+
+@desk.operation(
+    "POST",
+    "/<uuid:proposal_id>/send",
+    permission="sales:write",
+    out=SentProposalOut,
+    finish=_with_signing_url,
+)
+def send_proposal(proposal_id: UUID) -> Answer:
+    """Send a proposal to its contact for signing"""
+    secret_key = current_app.config["SETTINGS"].secret_key
+    link = sending.send_proposal(proposal_id, secret_key, version=expected_version())
+    answer = proposals.answer({"proposal_id": proposal_id})
+    answer.body["link_id"] = str(link.id)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+@desk.operation(
+    "POST",
+    "/<uuid:proposal_id>/preview-signature",
+    permission="sales:read",
+    out=SigningPreview,
+)
+def preview_proposal_signature(proposal_id: UUID) -> dict[str, Any]:
+    """Show exactly what signing would create, and create nothing"""
+    return preview_signature(proposal_id)
+
+
+def signing_result(accepted: dict[str, Any]) -> dict[str, Any]:
+    """Document S's body: the proposal as it is now, and what signing created."""
+    proposal_id = UUID(accepted["proposal"]["id"])
+    body: dict[str, Any] = SigningResult().dump(created_by(proposal_id))
+    body["proposal"] = proposals.answer({"proposal_id": proposal_id}).body
+    return {name: body[name] for name in ("proposal", "engagement", "projects", "order")}
+
+
+def accepted_answer(proposal: dict[str, Any], job_id: UUID) -> Answer:
+    """202: the signature is recorded, and the job says how far it is."""
+    job = SigningAccepted().dump({"job": job_state(job_id)})["job"]
+    body = {"proposal": proposal, "job": job}
+    return Answer(202, body, {"Location": f"/api/jobs/{job_id}"})
+
+
+@desk.operation(
+    "POST",
+    "/<uuid:proposal_id>/sign",
+    permission="sales:sign",
+    body=RecordSignatureIn,
+    body_required=False,
+    out=SigningResult,
+    answers={202: SigningAccepted},
+    finish=lambda answer: finish_with_job(answer, signing_result),
+)
+def sign(body: dict[str, Any], proposal_id: UUID) -> Answer:
+    """Record a client's signature and create what it promises"""
+    evidence = Evidence(
+        signer_name=body.get("signer_name") or _contact_name(proposal_id),
+        signer_email=body.get("signer_email"),
+        method="recorded",
+        content_sha256=body.get("content_sha256"),
+        ip=request.remote_addr,
+        user_agent=request.user_agent.string[:512] or None,
+        recorded_by=current_principal().label[:NAME_LENGTH],
+    )
+    signed = sign_proposal(proposal_id, evidence, version=expected_version())
+    return accepted_answer(proposals.answer({"proposal_id": proposal_id}).body, signed.job_id)
+
+
+def _contact_name(proposal_id: UUID) -> str:
+    proposal = db.session.get(Proposal, (current_principal().organization_id, proposal_id))
+    contact = client_of(proposal)[1] if proposal is not None else None
+    return f"{contact.first_name} {contact.last_name}" if contact else "the client"
+
+
+@desk.operation(
+    "GET", "/<uuid:proposal_id>/signed.pdf", permission="sales:read", content_type="application/pdf"
+)
+def get_signed_document(proposal_id: UUID) -> Answer:
+    """Download the signed PDF"""
+    return pdf_answer(signed_document(proposal_id))
+
+
+@desk.operation(
+    "GET", "/<uuid:proposal_id>/certificate", permission="sales:read", out=CertificateOut
+)
+def get_certificate(proposal_id: UUID) -> dict[str, Any]:
+    """Retrieve the evidence of the signature"""
+    return certificate(proposal_id)
+
+
+def pdf_answer(document: dict[str, Any]) -> Answer:
+    """A signed PDF as a download named after the proposal."""
+    headers = {
+        "Content-Disposition": f'attachment; filename="{document["number"]}-signed.pdf"',
+        "Cache-Control": "private, no-store",
+    }
+    return Answer(200, bytes(document["content"]), headers, content_type="application/pdf")

@@ -1,0 +1,113 @@
+"""What the client who holds a signing link may do, without a login (*The sign flow*)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from webapp.api.answers import Answer
+from webapp.api.desk import Desk
+from webapp.api.proposals import pdf_answer
+from webapp.api.waiting import finish_with_job
+from webapp.auth.credentials import signing_link_scope
+from webapp.evidence import evidence_of_request, viewed_by_client
+from webapp.schemas.sales import (
+    DeclineIn,
+    PublicProposalOut,
+    PublicSigningAccepted,
+    PublicSigningResult,
+    SignIn,
+)
+from webapp.services.sales.reading import created_by, job_state, linked_to_caller, signed_document
+from webapp.services.sales.sending import decline_by_link
+from webapp.services.sales.signing import sign_by_link
+
+desk = Desk(
+    "public", "/api/public/proposals", description="For the client: read, sign or decline by link."
+)
+
+_PROPOSAL = PublicProposalOut()
+
+
+def _result(_accepted: dict[str, Any]) -> dict[str, Any]:
+    """The proposal as it is now, and what signing created."""
+    proposal = linked_to_caller()
+    body: dict[str, Any] = PublicSigningResult().dump(created_by(proposal["id"]))
+    body["proposal"] = _PROPOSAL.dump(proposal)
+    return {name: body[name] for name in ("proposal", "engagement", "projects", "order")}
+
+
+@desk.operation(
+    "GET",
+    "/<string:token>",
+    permission="link:read",
+    credential=signing_link_scope,
+    out=PublicProposalOut,
+)
+def get_public_proposal(token: str) -> dict[str, Any]:
+    """Read the proposal of a signing link"""
+    return viewed_by_client()
+
+
+@desk.operation(
+    "POST",
+    "/<string:token>/sign",
+    permission="link:sign",
+    credential=signing_link_scope,
+    body=SignIn,
+    out=PublicSigningResult,
+    answers={202: PublicSigningAccepted},
+    finish=lambda answer: finish_with_job(answer, _result),
+)
+def sign_public_proposal(body: dict[str, Any], token: str) -> Answer:
+    """Sign the proposal of a signing link"""
+    signed = sign_by_link(
+        evidence_of_request(
+            body["signer_name"],
+            body["signer_email"],
+            body["signature"]["method"],
+            body["signature"]["data"],
+            body["content_sha256"],
+        )
+    )
+    job = PublicSigningAccepted().dump({"job": job_state(signed.job_id)})["job"]
+    answer = {"proposal": _PROPOSAL.dump(linked_to_caller()), "job": job}
+    return Answer(202, answer, {"Location": f"/api/jobs/{signed.job_id}"})
+
+
+@desk.operation(
+    "GET",
+    "/<string:token>/result",
+    permission="link:read",
+    credential=signing_link_scope,
+    out=PublicSigningResult,
+)
+def get_public_signing_result(token: str) -> dict[str, Any]:
+    """Retrieve what signing created; `engagement` is null until it is there"""
+    proposal = linked_to_caller()
+    return {"proposal": proposal, **created_by(proposal["id"])}
+
+
+@desk.operation(
+    "POST",
+    "/<string:token>/decline",
+    permission="link:decline",
+    credential=signing_link_scope,
+    body=DeclineIn,
+    out=PublicProposalOut,
+)
+def decline_public_proposal(body: dict[str, Any], token: str) -> dict[str, Any]:
+    """Decline the proposal of a signing link, with a reason"""
+    decline_by_link(body["reason"])
+    return linked_to_caller()
+
+
+@desk.operation(
+    "GET",
+    "/<string:token>/signed.pdf",
+    permission="link:read",
+    credential=signing_link_scope,
+    content_type="application/pdf",
+)
+def get_public_signed_document(token: str) -> Answer:
+    """Download the signed PDF of a signing link"""
+    return pdf_answer(signed_document(linked_to_caller()["id"]))

@@ -1,0 +1,47 @@
+"""From a request to a scope: which secret the caller sent, checked for form before the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import request
+
+from models.tenancy import Principal, Scope
+from webapp.auth.permissions import may
+from webapp.services import secrets
+from webapp.services.exceptions import Forbidden, NotFound, Unauthorized
+
+Admit = Callable[[Principal | None], None]
+
+
+def api_key_scope(permission: str) -> Scope:
+    """The scope of a REST caller. Raises Unauthorized without a well-formed key.
+
+    Keys are taken from the Authorization header only, never from cookies or the address.
+    """
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not secrets.is_api_key(key):
+        raise Unauthorized()
+
+    def admit(principal: Principal | None) -> None:
+        if principal is None:
+            raise Unauthorized()
+        if not may(principal, permission):
+            raise Forbidden(f"This needs the permission {permission}, which your key lacks.")
+
+    return Scope("api_key", secrets.digest(key), admit)
+
+
+def signing_link_scope(permission: str) -> Scope:
+    """The scope of a client who holds a signing link. Raises NotFound for an unknown token."""
+    token = (request.view_args or {}).get("token", "")
+    if not secrets.is_link_token(token):
+        raise NotFound("This link is not known. Check that it was copied whole.")
+
+    def admit(principal: Principal | None) -> None:
+        if principal is None:
+            raise NotFound("This link is not known. Check that it was copied whole.")
+        if not may(principal, permission):
+            raise Forbidden()
+
+    return Scope("signing_link", secrets.digest(token), admit)

@@ -1,0 +1,84 @@
+"""Every route declares who may call it; a route that does not is refused at start."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, request
+
+from models.access import resolve_scope
+from models.tenancy import Scope, in_scope
+from webapp.auth.credentials import api_key_scope
+from webapp.auth.permissions import ALL_PERMISSIONS
+from webapp.transaction import in_transaction
+
+View = Callable[..., Any]
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+def requires(
+    permission: str, *, credential: Callable[[str], Scope] = api_key_scope
+) -> Callable[[View], View]:
+    """Let only callers with `permission` in, and run the view in their tenant.
+
+    A reading view gets no transaction: each of its queries is one statement that checks the
+    credential itself. A writing view runs in one transaction, whose first statement does.
+    """
+    checked(permission)
+
+    def decorate(view: View) -> View:
+        @functools.wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            scope = credential(permission)
+            if request.method in SAFE_METHODS:
+                return read_in(scope, lambda: view(*args, **kwargs))
+            return in_transaction(scope, lambda: view(*args, **kwargs))
+
+        guarded.permission = permission  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+def open_to_all(reason: str) -> Callable[[View], View]:
+    """Declare a route that needs no credential, with the reason why."""
+
+    def decorate(view: View) -> View:
+        view.permission = f"open: {reason}"  # type: ignore[attr-defined]
+        return view
+
+    return decorate
+
+
+def refuse_unguarded_routes(app: Flask) -> None:
+    """Raises RuntimeError naming each route without a declared permission: deny by default."""
+    unguarded = sorted(
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if not hasattr(app.view_functions[rule.endpoint], "permission")
+    )
+    if unguarded:
+        raise RuntimeError(f"routes without a declared permission: {', '.join(unguarded)}")
+
+
+def checked(permission: str) -> str:
+    """The permission, if there is such a one. Raises ValueError for a misspelt one, at start."""
+    if permission not in ALL_PERMISSIONS:
+        raise ValueError(f"no such permission: {permission}")
+    return permission
+
+
+def read_in(scope: Scope, view: View) -> Any:
+    """Run a reading view in `scope`, and make sure that the scope was checked."""
+    with in_scope(scope):
+        try:
+            answer = view()
+        except Exception:
+            # Who may not come in learns that first, whatever else was wrong with the request.
+            resolve_scope()
+            raise
+        resolve_scope()
+        return answer

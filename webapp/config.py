@@ -1,0 +1,189 @@
+"""Every setting, read from the environment once and checked at start.
+
+The reasons for the reliability settings stand beside them; most were measured
+(design/reliability.md, *Settings*).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+APP_ROLE = "sx_app"
+DISPATCHER_ROLE = "sx_dispatcher"
+
+
+class SettingsError(Exception):
+    """The environment lacks a setting or holds one that cannot be used; the text lists them all."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The checked settings. URLs are SQLAlchemy URLs; `*_seconds` are seconds."""
+
+    secret_key: bytes
+    owner_url: URL | None
+    app_url: URL
+    dispatcher_url: URL
+    redis_url: str
+    base_url: str
+    var_dir: Path
+    smtp_url: str | None
+    mail_from: str
+    web_threads: int
+    log_level: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read and check the settings. Raises SettingsError naming every bad variable."""
+        env = os.environ if environment is None else environment
+        wrong: list[str] = []
+
+        def need(name: str, hint: str) -> str:
+            value = env.get(name, "").strip()
+            if not value:
+                wrong.append(f"{name} is not set: {hint}")
+            return value
+
+        secret = need("SECRET_KEY", "at least 32 random characters, the same for every process")
+        if secret and len(secret) < 32:
+            wrong.append("SECRET_KEY is too short: at least 32 characters")
+        owner = _database_url(env, "DATABASE_URL", wrong)
+        app = _database_url(env, "DATABASE_APP_URL", wrong)
+        dispatcher = _database_url(env, "DATABASE_DISPATCHER_URL", wrong)
+        if owner is None and (app is None or dispatcher is None):
+            wrong.append(
+                "DATABASE_URL is not set: the owner's address, for example "
+                "postgresql://owner:password@127.0.0.1:5432/service_engine_x"
+            )
+        redis_url = need("REDIS_URL", "for example redis://127.0.0.1:6379/0")
+        base_url = env.get("BASE_URL", "http://127.0.0.1:8000").rstrip("/")
+        if not base_url.startswith(("http://", "https://")):
+            wrong.append("BASE_URL must begin with http:// or https://")
+        threads = env.get("WEB_THREADS", "16")
+        if not threads.isdigit() or not 1 <= int(threads) <= 1000:
+            wrong.append("WEB_THREADS must be a whole number from 1 to 1000")
+        if wrong:
+            raise SettingsError("\n".join(wrong))
+        key = secret.encode()
+        return cls(
+            secret_key=key,
+            owner_url=owner,
+            app_url=app or _as_role(owner, APP_ROLE, key),
+            dispatcher_url=dispatcher or _as_role(owner, DISPATCHER_ROLE, key),
+            redis_url=redis_url,
+            base_url=base_url,
+            var_dir=Path(env.get("VAR_DIR", "var")).resolve(),
+            smtp_url=env.get("SMTP_URL") or None,
+            mail_from=env.get("MAIL_FROM", "Service Engine X <no-reply@localhost>"),
+            web_threads=int(threads),
+            log_level=env.get("LOG_LEVEL", "INFO").upper(),
+        )
+
+    @property
+    def connect_args(self) -> dict[str, Any]:
+        """A dead server is noticed in seconds; the session's timeouts belong to its role."""
+        return {"connect_timeout": 3, "tcp_user_timeout": 10_000, "keepalives_idle": 10}
+
+    def flask(self) -> dict[str, Any]:
+        """The settings as Flask and its extensions read them."""
+        pool = {
+            "pool_timeout": 5,
+            "pool_size": self.web_threads,
+            "max_overflow": 4,
+            "connect_args": self.connect_args,
+        }
+        return {
+            "SECRET_KEY": self.secret_key,
+            "SETTINGS": self,
+            "SQLALCHEMY_DATABASE_URI": self.app_url,
+            "SQLALCHEMY_ENGINE_OPTIONS": {**pool, "pool_pre_ping": True},
+            # One statement a read, each its own transaction; a dead connection is retried.
+            "SQLALCHEMY_BINDS": {
+                "read": {"url": self.app_url, "isolation_level": "AUTOCOMMIT", **pool}
+            },
+            "MAX_CONTENT_LENGTH": 1024 * 1024,
+            "MAX_FORM_MEMORY_SIZE": 1024 * 1024,
+            "RATELIMIT_STORAGE_URI": self.redis_url,
+            "RATELIMIT_STORAGE_OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+            "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
+            "RATELIMIT_HEADERS_ENABLED": True,
+            "RATELIMIT_STRATEGY": "moving-window",
+            "CELERY": self.celery(),
+        }
+
+    def celery(self) -> dict[str, Any]:
+        """What producer and worker use (design/reliability.md, *Settings*)."""
+        return {
+            "broker_url": self.redis_url,
+            "task_default_queue": "jobs",
+            "task_ignore_result": True,  # results cost a third of the throughput; rows hold them
+            "accept_content": ["json"],
+            # Producer: Redis gone or frozen delays a request by half a second, once.
+            "task_publish_retry": False,
+            "broker_pool_limit": 4,
+            "broker_connection_timeout": 0.5,
+            "broker_transport_options": {
+                "max_retries": 0,
+                "socket_timeout": 0.5,
+                "socket_connect_timeout": 0.5,
+                "visibility_timeout": 120,  # above the hard time limit
+            },
+            # Worker: a message is acknowledged when its job has ended, and comes back if not.
+            "task_acks_late": True,
+            "task_reject_on_worker_lost": True,
+            "worker_prefetch_multiplier": 1,
+            "task_soft_time_limit": 30,
+            "task_time_limit": 45,
+            "worker_max_tasks_per_child": 5000,
+            "worker_max_memory_per_child": 400_000,  # KiB
+            "worker_soft_shutdown_timeout": 20,
+            "broker_connection_max_retries": None,
+            "broker_connection_retry_on_startup": True,
+            "worker_hijack_root_logger": False,
+            "worker_enable_remote_control": False,
+            "worker_send_task_events": False,
+        }
+
+    def celery_worker_transport(self) -> dict[str, Any]:
+        """The worker's own broker settings: it blocks on the queue longer than a producer may."""
+        return {
+            "visibility_timeout": 120,
+            "socket_timeout": 5,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+        }
+
+
+def role_password(role: str, secret_key: bytes) -> str:
+    """The password of a database role that the migration makes, derived from SECRET_KEY."""
+    return hmac.new(secret_key, f"database-role:{role}".encode(), hashlib.sha256).hexdigest()
+
+
+def _as_role(owner: URL | None, role: str, key: bytes) -> URL:
+    assert owner is not None
+    return owner.set(username=role, password=role_password(role, key))
+
+
+def _database_url(env: Mapping[str, str], name: str, wrong: list[str]) -> URL | None:
+    value = env.get(name, "").strip()
+    if not value:
+        return None
+    try:
+        url = make_url(value)
+    except ArgumentError:
+        wrong.append(f"{name} is not a database address")
+        return None
+    if url.get_backend_name() not in ("postgresql", "postgres"):
+        wrong.append(f"{name} must be a postgresql:// address")
+        return None
+    return url.set(drivername="postgresql+psycopg")

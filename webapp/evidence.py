@@ -1,0 +1,39 @@
+"""What a client's request itself tells of the signature: consent, language, address, browser."""
+
+from __future__ import annotations
+
+from flask import request
+
+from webapp.auth.credentials import signing_link_scope
+from webapp.services.sales.content import CONSENT_TEXT, CONSENT_VERSION
+from webapp.services.sales.reading import linked_to_caller
+from webapp.services.sales.sending import mark_viewed
+from webapp.services.sales.signing import Evidence
+from webapp.transaction import in_transaction
+
+
+def evidence_of_request(
+    signer_name: str, signer_email: str, method: str, data: str, content_sha256: str
+) -> Evidence:
+    """The evidence of the client's own signature: what they sent, and where it came from."""
+    languages = request.accept_languages.values()
+    return Evidence(
+        signer_name=signer_name,
+        signer_email=signer_email,
+        method=method,
+        data=data,
+        consent_text=CONSENT_TEXT,
+        consent_version=CONSENT_VERSION,
+        locale=next(iter(languages), "")[:35] or None,
+        ip=request.remote_addr,
+        user_agent=request.user_agent.string[:512] or None,
+        content_sha256=content_sha256,
+    )
+
+
+def viewed_by_client(*, even_replaced: bool = False) -> dict[str, object]:
+    """The proposal behind the caller's link; the first look is noted (*The sign flow*, step 2)."""
+    proposal = linked_to_caller(even_replaced=even_replaced)
+    if proposal["status"] == "sent" and proposal["viewed_at"] is None:
+        in_transaction(signing_link_scope("link:read"), mark_viewed)
+    return proposal

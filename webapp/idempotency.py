@@ -1,0 +1,90 @@
+"""Answers kept for retries: the same Idempotency-Key gets the same answer, for 24 hours.
+
+The answer is written in the transaction whose effect it tells of, so a retry after an unknown
+outcome learns the truth (product.md, *REST conventions*; reliability.md, *Faults*).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from flask import request
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
+
+from models.base import db
+from models.jobs import IdempotencyKey
+from models.tenancy import Scope, current_principal
+from webapp.api.answers import Answer
+from webapp.services.exceptions import IdempotencyKeyReused, Invalid
+from webapp.transaction import RunAgain
+
+HEADER = "Idempotency-Key"
+MAX_LENGTH = 255
+
+
+def key_of_request() -> str | None:
+    """The request's key, if it has one. Raises Invalid naming the header for a malformed one."""
+    key = request.headers.get(HEADER)
+    if key is None:
+        return None
+    if not 1 <= len(key) <= MAX_LENGTH or not key.isascii() or not key.isprintable():
+        raise Invalid({HEADER: [f"Send 1 to {MAX_LENGTH} printable ASCII characters."]})
+    return key
+
+
+def once(scope: Scope, work: Callable[[], Answer]) -> Answer:
+    """Run `work` unless its key has an answer already; keep the new answer with its effect.
+
+    Raises IdempotencyKeyReused when the key came with another request before.
+    """
+    if scope.idempotency_key is None:
+        return work()
+    fingerprint = _fingerprint()
+    kept = scope.idempotent_answer
+    if kept is not None:
+        if bytes(kept.request_hash) != fingerprint:
+            raise IdempotencyKeyReused()
+        stored = kept.body
+        return Answer(
+            kept.status, stored["body"], {**stored["headers"], "Idempotent-Replayed": "true"},
+            stored["version"],
+        )  # fmt: skip
+    answer = work()
+    if answer.status < 300:
+        _keep(scope.idempotency_key, fingerprint, answer)
+    return answer
+
+
+def _keep(key: str, fingerprint: bytes, answer: Answer) -> None:
+    values = {
+        "actor": str(current_principal().credential_id),
+        "key": key,
+        "route": request.endpoint or "",
+        "request_hash": fingerprint,
+        "status": answer.status,
+        "body": {"body": answer.body, "headers": answer.headers, "version": answer.version},
+        "created_at": text("now()"),
+    }
+    # A key older than a day is free again; the prune may not have come to it yet.
+    statement = (
+        insert(IdempotencyKey)
+        .values(values)
+        .on_conflict_do_update(
+            index_elements=["organization_id", "actor", "key"],
+            set_={name: text(f"excluded.{name}") for name in values},
+            where=IdempotencyKey.created_at < text("now() - interval '24 hours'"),
+        )
+        .returning(IdempotencyKey.key)
+    )
+    if db.session.execute(statement).first() is None:
+        # The same key won while this ran: undo this effect, and answer as that one did.
+        raise RunAgain
+
+
+def _fingerprint() -> bytes:
+    what = hashlib.sha256()
+    for part in (request.method.encode(), request.full_path.encode(), request.get_data()):
+        what.update(len(part).to_bytes(8, "big") + part)
+    return what.digest()

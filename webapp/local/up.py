@@ -1,0 +1,234 @@
+"""`sx up`: the whole of Service Engine X on one machine, by one command."""
+
+from __future__ import annotations
+
+import fcntl
+import http.client
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from webapp.local.postgres import EmbeddedPostgres
+from webapp.local.processes import HOST, StartError, port_is_free
+from webapp.local.state import StateFile
+from webapp.local.supervisor import Command, StopRequested, Supervisor
+from webapp.local.valkey import EmbeddedValkey
+
+FAILED, ALREADY_RUNS, PORT_TAKEN = 1, 3, 4
+SLOW_SECONDS = 30.0
+# The processes of a stack that was killed a moment ago still hold the port while they end.
+PORT_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The command lines of a stack: `migrate` before and `seed` after the `services` start.
+
+    Services start in the order given and stop in the reverse one.
+    """
+
+    migrate: list[str]
+    services: dict[str, list[str]]
+    seed: list[str]
+
+
+def processes(host: str, port: int, var: Path, env: Mapping[str, str]) -> Plan:
+    """The application's own command lines, sized by the environment."""
+    python = sys.executable
+    # Root is usual in containers, and only JSON is accepted: the warning would say nothing new.
+    celery = [python, "-W", "ignore:You're running the worker with superuser", "-m", "celery"]
+    celery += ["--quiet", "--app", "celery_worker:celery"]
+    log_level = f"--loglevel={env.get('LOG_LEVEL', 'INFO').upper()}"
+    web = [python, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)]
+    web += ["--workers", env.get("WEB_WORKERS", "2")]
+    web += ["--blocking-threads", env.get("WEB_THREADS", "16")]
+    # Backpressure stays at its default (backlog / workers = 512): it counts connections, and
+    # idle ones that are kept alive would use up a smaller number.
+    web += ["--no-ws", "--no-access-log", "--log-level", "error"]
+    web += ["--respawn-failed-workers", "--workers-kill-timeout", "10"]
+    worker = [*celery, "worker", "-O", "fair", "--queues", "jobs", log_level]
+    worker += ["--concurrency", env.get("WORKER_CONCURRENCY", "2")]
+    # What workers tell each other nobody here listens to; each costs start time and messages.
+    worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    beat = [*celery, "beat", "--schedule", str(var / "beat-schedule"), log_level]
+    sx = [python, "-m", "webapp.cli"]
+    return Plan(
+        migrate=[*sx, "migrate"],
+        services={
+            "dispatcher": [*sx, "dispatcher"],
+            "worker": worker,
+            "beat": beat,
+            "web": [*web, "webapp.wsgi:app"],
+        },
+        seed=[*sx, "demo-seed", "--json"],
+    )
+
+
+def run_stack(port: int, var: Path, plan: Plan | None = None) -> int:
+    """Start everything, say where it is, keep it running until Ctrl-C or SIGTERM.
+
+    `var` is the folder of all data; `plan` replaces the application's command lines in tests.
+    DATABASE_URL and REDIS_URL, when set, take the place of the embedded servers. Returns the
+    exit status: 0 stopped as asked, 1 something keeps failing, 3 it runs already in this
+    folder, 4 the port is taken. Every foreseen condition is one line on standard error.
+    """
+    var = var.resolve()
+    host = os.environ.get("HOST", HOST)
+    address = os.environ.get("BASE_URL", f"http://{HOST}:{port}").rstrip("/")
+    try:
+        with (
+            only_one(var, address) as was_killed,
+            Supervisor() as supervisor,
+            suppress(StopRequested),
+        ):
+            _check_port(supervisor, host, port, PORT_SECONDS if was_killed else 0.0)
+            _run(supervisor, host, port, var, address, plan)
+    except StartError as error:
+        print(error, file=sys.stderr, flush=True)
+        return error.status
+    except OSError as error:
+        print(f"{error.strerror}: {error.filename or var}", file=sys.stderr, flush=True)
+        return FAILED
+    print("Service Engine X has stopped.", flush=True)
+    return 0
+
+
+@contextmanager
+def only_one(var: Path, address: str) -> Iterator[bool]:
+    """Hold `<var>/up.lock` meanwhile; the kernel frees it whatever ends the process.
+
+    Gives whether the last holder was killed: a clean end empties the file. Raises StartError
+    naming the other process and its address when one holds it now.
+    """
+    var.mkdir(parents=True, exist_ok=True)
+    with (var / "up.lock").open("a+") as file:
+        file.seek(0)
+        pid, _, where = file.read().strip().partition(" ")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StartError(
+                f"Service Engine X already runs here (pid {pid}) at {where}; "
+                f"stop it with Ctrl-C there or `kill {pid}`",
+                ALREADY_RUNS,
+            ) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()} {address}\n")
+        file.flush()
+        try:
+            yield pid != ""
+        finally:
+            file.truncate(0)
+
+
+def _check_port(supervisor: Supervisor, host: str, port: int, patience: float) -> None:
+    """Raises StartError when `port` cannot be had within `patience` seconds."""
+    if not 1 <= port <= 65535:
+        raise StartError(f"PORT={port} is not a port: choose one from 1024 to 65535", PORT_TAKEN)
+    deadline = time.monotonic() + patience
+    while not port_is_free(port, host):
+        if time.monotonic() >= deadline:
+            other = port + 1 if port < 65535 else 8000
+            raise StartError(
+                f"port {port} on {host} is taken by another program (or not allowed to you): "
+                f"stop that one, or choose another port: `make run PORT={other}`",
+                PORT_TAKEN,
+            )
+        supervisor.pause(0.1)
+
+
+def _run(
+    supervisor: Supervisor, host: str, port: int, var: Path, address: str, plan: Plan | None
+) -> None:
+    begin = time.monotonic()
+    env = dict(os.environ)
+    env |= {"BASE_URL": address, "VAR_DIR": str(var), "PORT": str(port)}
+    env |= {"PYTHONUNBUFFERED": "1"}
+    env["SECRET_KEY"] = env.get("SECRET_KEY") or StateFile(var).secret("secret_key")
+    if not env.get("DATABASE_URL"):
+        postgres = EmbeddedPostgres(var)
+        supervisor.start("postgres", postgres)
+        env["DATABASE_URL"] = postgres.owner_url
+    if not env.get("REDIS_URL"):
+        valkey = EmbeddedValkey(var)
+        supervisor.start("valkey", valkey)
+        env["REDIS_URL"] = valkey.url
+    plan = plan or processes(host, port, var, env)
+    status, _ = supervisor.run("migrate", Command(plan.migrate, env))
+    if status != 0:
+        raise StartError("the database could not be migrated; the lines above say why")
+    for name, argv in plan.services.items():
+        supervisor.start(name, Command(argv, env))
+    _wait_until_ready(supervisor, host, port)
+    status, lines = supervisor.run("seed", Command(plan.seed, env), echo=False)
+    seed = _json_object(lines)
+    if status != 0 or seed is None:
+        for line in lines:
+            supervisor.log.line("seed", line)
+        supervisor.say("the demo organization could not be made; the lines above say why")
+    supervisor.log.block(welcome(address, seed or {}, time.monotonic() - begin))
+    supervisor.wait()
+
+
+def _wait_until_ready(supervisor: Supervisor, host: str, port: int) -> None:
+    """Ask /readyz until it answers 200; every 30 s, say what it answers instead."""
+    probe = HOST if host in ("0.0.0.0", "::", "") else host  # noqa: S104 - asked there
+    complain_at = time.monotonic() + SLOW_SECONDS
+    while True:
+        status, text = _get(probe, port, "/readyz")
+        if status == 200:
+            return
+        if time.monotonic() > complain_at:
+            supervisor.say(f"still not ready, /readyz says: {text}")
+            complain_at += SLOW_SECONDS
+        supervisor.pause(0.1)
+
+
+def _get(host: str, port: int, path: str) -> tuple[int, str]:
+    """Status and beginning of the body of a GET; status 0 and the reason if there is no answer.
+
+    `http.client`, because it minds no proxy settings: this goes to our own machine.
+    """
+    connection = http.client.HTTPConnection(host, port, timeout=5)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, " ".join(response.read(500).decode(errors="replace").split())
+    except (OSError, http.client.HTTPException) as error:
+        return 0, f"no answer ({error})"
+    finally:
+        connection.close()
+
+
+def _json_object(lines: list[str]) -> dict[str, object] | None:
+    """The last line that is a JSON object: what a command printed among its log lines."""
+    for line in reversed(lines):
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict):
+            return value
+    return None
+
+
+def welcome(address: str, seed: Mapping[str, object], seconds: float) -> str:
+    """What to do next, as text: the address, the demo's credentials, the waiting signing link."""
+    login = " / ".join(str(seed[key]) for key in ("login_email", "login_password") if seed.get(key))
+    rows = {
+        "Address": address,
+        "Organization": seed.get("organization"),
+        "Staff login": login,
+        "API key": seed.get("api_key"),
+        "To be signed": seed.get("signing_url"),
+        "API docs": f"{address}/api/docs",
+        "Mail goes to": seed.get("mail"),
+    }
+    lines = [f"  {name:<14}{value}" for name, value in rows.items() if value]
+    title = f"Service Engine X is ready ({seconds:.1f} s)"
+    return "\n".join(["", title, "-" * len(title), *lines, "", "  Press Ctrl-C to stop.", ""])

@@ -1,0 +1,24 @@
+// Starts Swagger UI on the OpenAPI document named by the page; asks no outside service anything.
+"use strict";
+
+(() => {
+  const place = document.getElementById("api-docs");
+
+  // Swagger UI puts its links to an operation into the button that opens it, where a keyboard or a
+  // screen reader can't tell the two apart. The text is enough: the address follows what is open.
+  const plainTitles = (system) => ({
+    components: { DeepLink: ({ text }) => system.React.createElement("span", null, text) },
+  });
+
+  SwaggerUIBundle({
+    url: place.dataset.url,
+    domNode: place,
+    plugins: [plainTitles],
+    validatorUrl: null,
+    deepLinking: true,
+    docExpansion: "list",
+    defaultModelsExpandDepth: 0,
+    displayRequestDuration: true,
+    syntaxHighlight: false,
+  });
+})();

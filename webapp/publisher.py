@@ -1,0 +1,98 @@
+"""The only code that sends to Celery: hints that a job row is waiting.
+
+A hint may be lost, doubled or late; the row is what counts. So publishing is best effort, and a
+breaker keeps a dead broker from delaying more than one request in five seconds by its half second
+(design/reliability.md, *Settings*).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from uuid import UUID
+
+import structlog
+from celery import Celery
+from flask import current_app
+from kombu.exceptions import OperationalError
+from prometheus_client import Counter
+from redis.exceptions import RedisError
+
+log = structlog.get_logger(__name__)
+
+BREAKER_SECONDS = 5.0
+# Jobs that are drained in batches need one hint for many rows; the dispatcher covers the last.
+BATCH_HINT_SECONDS = 0.02
+
+HINTS = Counter("sx_job_hints_total", "Hints about waiting jobs", ["outcome"])
+
+
+class Publisher:
+    """Sends hints through Celery, behind a breaker. One per process."""
+
+    def __init__(self, celery: Celery, batched: Iterable[str] = ()) -> None:
+        self._celery = celery
+        self._batched = frozenset(batched)
+        self._lock = threading.Lock()
+        self._closed_until = 0.0
+        self._failing_since: float | None = None
+        self._last_batch_hint: dict[tuple[str, UUID], float] = {}
+
+    @property
+    def failing_seconds(self) -> float:
+        """How long the broker has been failing; 0 when the last attempt succeeded."""
+        since = self._failing_since
+        return 0.0 if since is None else time.monotonic() - since
+
+    def publish(self, organization_id: UUID, jobs: Iterable[tuple[str, UUID]]) -> bool:
+        """Hint at the jobs, given as (kind, id). True if the broker took all of them."""
+        for kind, job_id in jobs:
+            if kind in self._batched and not self._due(kind, organization_id):
+                HINTS.labels("coalesced").inc()
+                continue
+            if not self._send(kind, organization_id, job_id):
+                return False
+        return True
+
+    def _due(self, kind: str, organization_id: UUID) -> bool:
+        now = time.monotonic()
+        key = (kind, organization_id)
+        with self._lock:
+            if now - self._last_batch_hint.get(key, 0.0) < BATCH_HINT_SECONDS:
+                return False
+            if len(self._last_batch_hint) > 10_000:
+                self._last_batch_hint.clear()
+            self._last_batch_hint[key] = now
+        return True
+
+    def _send(self, kind: str, organization_id: UUID, job_id: UUID) -> bool:
+        with self._lock:
+            if time.monotonic() < self._closed_until:
+                HINTS.labels("breaker_open").inc()
+                return False
+            if self._failing_since is not None:
+                # One caller tries; the others go on without waiting for its answer.
+                self._closed_until = time.monotonic() + BREAKER_SECONDS
+        try:
+            self._celery.send_task(
+                kind, kwargs={"organization_id": str(organization_id), "job_id": str(job_id)}
+            )
+        except (OperationalError, RedisError, OSError) as error:
+            with self._lock:
+                self._closed_until = time.monotonic() + BREAKER_SECONDS
+                self._failing_since = self._failing_since or time.monotonic()
+            HINTS.labels("failed").inc()
+            log.warning("broker_unreachable", error=type(error).__name__)
+            return False
+        with self._lock:
+            self._closed_until = 0.0
+            self._failing_since = None
+        HINTS.labels("sent").inc()
+        return True
+
+
+def publisher() -> Publisher:
+    """The publisher of the running application."""
+    found: Publisher = current_app.extensions["publisher"]
+    return found

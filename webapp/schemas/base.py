@@ -1,0 +1,202 @@
+"""What the schemas share: strict input, and the forms values have on the wire.
+
+Input refuses unknown fields by name; output is declared separately (reliability.md, *Security
+checklist*, Properties).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+from models.states import Machine
+
+NAME_LENGTH = 255
+TEXT_LENGTH = 20_000
+MAX_MONEY = Decimal("9999999999.99")
+_MONEY = re.compile(r"\d{1,10}(\.\d{1,2})?")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+
+
+class Input(Schema):
+    """What a client sends. A field that is not declared is refused."""
+
+    class Meta:
+        unknown = RAISE
+
+    error_messages = {"unknown": "There is no such field here."}
+
+
+class Output(Schema):
+    """What a client gets."""
+
+
+class PlainText(fields.String):
+    """A text without NUL characters, which no PostgreSQL text can hold."""
+
+    default_error_messages = {"nul": "NUL characters are not allowed."}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **kwargs)
+        if "\0" in text:
+            raise self.make_error("nul")
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise self.make_error("invalid_utf8") from error
+        return text
+
+
+def name(*, required: bool = False, **metadata: Any) -> PlainText:
+    """A name: 1 to 255 characters, not blank."""
+    return PlainText(
+        required=required,
+        validate=[
+            validate.Length(1, NAME_LENGTH),
+            validate.Regexp(r"[\s\S]*\S", error="This must not be blank."),
+        ],
+        **metadata,
+    )
+
+
+def text(*, required: bool = False, allow_none: bool = True, **kwargs: Any) -> PlainText:
+    """A longer text, up to 20,000 characters."""
+    return PlainText(
+        required=required,
+        allow_none=allow_none,
+        validate=validate.Length(max=TEXT_LENGTH),
+        **kwargs,
+    )
+
+
+def reference(*, required: bool = False, allow_none: bool = True) -> fields.UUID:
+    """The id of another record of the organization."""
+    return fields.UUID(required=required, allow_none=allow_none)
+
+
+class Money(fields.Field[Decimal]):
+    """An amount of money: a string with at most two decimals, never negative, never a float."""
+
+    default_error_messages = {
+        "type": 'Send money as a string with up to two decimals, such as "1250.00".',
+        "negative": "This must not be negative.",
+        "decimals": "Money has at most two decimals.",
+        "range": "This is too much: at most 9999999999.99.",
+    }
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else f"{Decimal(value):.2f}"
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:
+        if not isinstance(value, str):
+            raise self.make_error("type")
+        if value.startswith("-") and _MONEY.fullmatch(value[1:]):
+            raise self.make_error("negative")
+        if not _MONEY.fullmatch(value):
+            if re.fullmatch(r"\d+\.\d{3,}", value):
+                raise self.make_error("decimals")
+            if re.fullmatch(r"\d{11,}(\.\d{1,2})?", value):
+                raise self.make_error("range")
+            raise self.make_error("type")
+        return Decimal(value)
+
+
+class Currency(fields.Field[str]):
+    """An ISO 4217 code: three capital letters."""
+
+    default_error_messages = {"form": 'Send a currency code of three capital letters, as "EUR".'}
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return value
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str) or not _CURRENCY.fullmatch(value):
+            raise self.make_error("form")
+        return value
+
+
+class Moment(fields.AwareDateTime):
+    """A point in time: RFC 3339 with an offset; answered in UTC."""
+
+    default_error_messages = {
+        "invalid": 'Send a time with its offset, such as "2026-03-31T12:00:00Z".',
+        "invalid_awareness": 'Say the offset too, such as "2026-03-31T12:00:00Z".',
+    }
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        if isinstance(value, str):
+            value = dt.datetime.fromisoformat(value)
+        if value is None:
+            return None
+        return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", value):
+            raise self.make_error("invalid", input=value, obj_type="datetime")
+        try:
+            moment = dt.datetime.fromisoformat(value.upper().replace("Z", "+00:00"))
+            if moment.tzinfo is None:
+                raise self.make_error("invalid_awareness", awareness="aware")
+            return moment.astimezone(dt.UTC)
+        except (ValueError, OverflowError) as error:
+            raise self.make_error("invalid", input=value, obj_type="datetime") from error
+
+
+class Day(fields.Date):
+    """A calendar day, `YYYY-MM-DD`."""
+
+    default_error_messages = {"invalid": 'Send a day such as "2026-03-31".'}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+            raise self.make_error("invalid", input=value, obj_type="date")
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class StateIn(fields.Field[str]):
+    """A state by its number, label or slug, in any letter case; the slug inside."""
+
+    def __init__(self, machine: Machine, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.machine = machine
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        slug = self.machine.parse(value)
+        if slug is None:
+            known = ", ".join(f"{s.label} ({s.number})" for s in self.machine.states.values())
+            raise ValidationError(f"Send one of: {known}.")
+        return slug
+
+
+class StateLabel(fields.Field[str]):
+    """A state's label; the row holds the slug."""
+
+    def __init__(self, machine: Machine, **kwargs: Any) -> None:
+        super().__init__(dump_only=True, **kwargs)
+        self.machine = machine
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else self.machine.label(value)
+
+
+class StateNumber(fields.Field[int]):
+    """A state's number; `attribute` names the column that holds the slug."""
+
+    def __init__(self, machine: Machine, **kwargs: Any) -> None:
+        kwargs.setdefault("attribute", machine.column)
+        super().__init__(dump_only=True, **kwargs)
+        self.machine = machine
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> int | None:
+        return None if value is None else self.machine.number(value)
+
+
+def check_order(data: Mapping[str, Any], first: str, last: str) -> None:
+    """Raise when both days are given and `last` is before `first` (product.md, *Dates*)."""
+    if data.get(first) and data.get(last) and data[last] < data[first]:
+        raise ValidationError({last: [f"This must not be before {first}."]})

@@ -1,0 +1,112 @@
+"""Engagements on the wire (product.md, *Fields on the wire*; document E, *Field Reference*)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import fields, validate, validates_schema
+
+from models.states import CONVERSATION, ENGAGEMENT, PHASE, PROJECT
+from webapp.schemas.base import (
+    NAME_LENGTH,
+    Currency,
+    Day,
+    Input,
+    Moment,
+    Money,
+    Output,
+    PlainText,
+    StateIn,
+    StateLabel,
+    StateNumber,
+    check_order,
+    name,
+    reference,
+    text,
+)
+
+
+class EngagementChange(Input):
+    """The fields of an engagement a client may set."""
+
+    name = name()
+    description = text()
+    status = StateIn(ENGAGEMENT)
+    start_date = Day(allow_none=True)
+    end_date = Day(allow_none=True)
+    total_value = Money(allow_none=True)
+    currency = Currency(allow_none=True)
+    owner_id = PlainText(validate=validate.Length(1, NAME_LENGTH))
+    client_company_id = reference()
+    contact_id = reference()
+    deal_id = reference()
+    contract_id = reference()
+    custom_fields = fields.Dict(keys=PlainText())
+
+    @validates_schema
+    def check(self, data: dict[str, Any], **_: Any) -> None:
+        check_order(data, "start_date", "end_date")
+
+
+class EngagementCreate(EngagementChange):
+    name = name(required=True)
+
+
+class CompanyBrief(Output):
+    id = fields.UUID()
+    name = fields.String()
+
+
+class ContactBrief(Output):
+    id = fields.UUID()
+    first_name = fields.String()
+    last_name = fields.String()
+    email = fields.String(allow_none=True)
+
+
+class ProjectBrief(Output):
+    id = fields.UUID()
+    name = fields.String()
+    phase = StateLabel(PHASE)
+    phase_id = StateNumber(PHASE)
+    status = StateLabel(PROJECT)
+    status_id = StateNumber(PROJECT)
+
+
+class ConversationBrief(Output):
+    id = fields.UUID()
+    project_id = fields.UUID()
+    subject = fields.String()
+    status = StateLabel(CONVERSATION)
+    status_id = StateNumber(CONVERSATION)
+    last_message_at = Moment(allow_none=True)
+
+
+class EngagementOut(Output):
+    """An engagement; `projects` and `conversations` are there where one is retrieved."""
+
+    id = fields.UUID()
+    organization_id = fields.UUID()
+    name = fields.String()
+    description = fields.String(allow_none=True)
+    status = StateLabel(ENGAGEMENT)
+    status_id = StateNumber(ENGAGEMENT)
+    start_date = Day(allow_none=True)
+    end_date = Day(allow_none=True)
+    total_value = Money(allow_none=True)
+    currency = Currency(allow_none=True)
+    owner_id = fields.String()
+    client_company_id = fields.UUID(allow_none=True)
+    client_company = fields.Nested(CompanyBrief, allow_none=True)
+    contact_id = fields.UUID(allow_none=True)
+    contact = fields.Nested(ContactBrief, allow_none=True)
+    deal_id = fields.UUID(allow_none=True)
+    contract_id = fields.UUID(allow_none=True)
+    proposal_id = fields.UUID(allow_none=True)
+    custom_fields = fields.Dict()
+    created_at = Moment()
+    updated_at = Moment()
+    closed_at = Moment(allow_none=True)
+    deleted_at = Moment(allow_none=True)
+    projects = fields.List(fields.Nested(ProjectBrief))
+    conversations = fields.List(fields.Nested(ConversationBrief))

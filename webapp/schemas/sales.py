@@ -1,0 +1,288 @@
+"""Proposals, signatures and what they become, on the wire (product.md, *Fields on the wire*)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate, validates_schema
+
+from models.states import ENGAGEMENT, ORDER, PROPOSAL
+from webapp.schemas.base import (
+    NAME_LENGTH,
+    Currency,
+    Input,
+    Moment,
+    Money,
+    Output,
+    PlainText,
+    StateLabel,
+    StateNumber,
+    name,
+    reference,
+    text,
+)
+from webapp.schemas.engagements import CompanyBrief, ContactBrief, ProjectBrief
+
+MAX_ITEMS = 200
+EMAIL = validate.And(
+    validate.Length(max=254), validate.Email(error="This is not an e-mail address.")
+)
+
+
+class CompanyInline(Input):
+    """A client company in words: the one of this name, or a new one."""
+
+    name = name(required=True)
+    website = PlainText(allow_none=True, validate=validate.Length(max=NAME_LENGTH))
+    phone = PlainText(allow_none=True, validate=validate.Length(max=50))
+    tax_number = PlainText(allow_none=True, validate=validate.Length(max=50))
+
+
+class ContactInline(Input):
+    """A contact in words: the one with this e-mail address, or a new one."""
+
+    first_name = name(required=True)
+    last_name = name(required=True)
+    email = PlainText(required=True, validate=EMAIL)
+    phone = PlainText(allow_none=True, validate=validate.Length(max=50))
+
+
+class ItemIn(Input):
+    name = name(required=True)
+    description = text()
+    price = Money(required=True)
+    quantity = fields.Integer(strict=True, load_default=1, validate=validate.Range(1, 100_000))
+    service_id = reference()
+
+
+class ProposalChange(Input):
+    """The fields of a draft; `items`, when given, replace all its items."""
+
+    name = name()
+    currency = Currency()
+    valid_until = Moment(allow_none=True)
+    notes = text()
+    client_company_id = reference()
+    client_company = fields.Nested(CompanyInline)
+    contact_id = reference()
+    contact = fields.Nested(ContactInline)
+    deal_id = reference()
+    engagement_id = reference()
+    items = fields.List(fields.Nested(ItemIn), validate=validate.Length(max=MAX_ITEMS))
+
+
+class ProposalCreate(ProposalChange):
+    name = name(required=True)
+    currency = Currency(required=True)
+
+
+class ItemOut(Output):
+    id = fields.UUID()
+    name = fields.String()
+    description = fields.String(allow_none=True)
+    price = Money()
+    quantity = fields.Integer()
+    total = Money()
+    service_id = fields.UUID(allow_none=True)
+
+
+class ProposalOut(Output):
+    id = fields.UUID()
+    number = fields.String()
+    version = fields.Integer()
+    name = fields.String()
+    status = StateLabel(PROPOSAL)
+    status_id = StateNumber(PROPOSAL)
+    currency = Currency()
+    total = Money()
+    valid_until = Moment(allow_none=True)
+    notes = fields.String(allow_none=True)
+    client_company_id = fields.UUID(allow_none=True)
+    client_company = fields.Nested(CompanyBrief, allow_none=True)
+    contact_id = fields.UUID(allow_none=True)
+    contact = fields.Nested(ContactBrief, allow_none=True)
+    deal_id = fields.UUID(allow_none=True)
+    engagement_id = fields.UUID(allow_none=True)
+    owner_id = fields.String()
+    items = fields.List(fields.Nested(ItemOut))
+    content_sha256 = fields.String(allow_none=True)
+    sent_at = Moment(allow_none=True)
+    viewed_at = Moment(allow_none=True)
+    signed_at = Moment(allow_none=True)
+    declined_at = Moment(allow_none=True)
+    decline_reason = fields.String(allow_none=True)
+    converted_engagement_id = fields.UUID(allow_none=True)
+    converted_order_id = fields.UUID(allow_none=True)
+    created_at = Moment()
+    updated_at = Moment()
+
+
+class SentProposalOut(ProposalOut):
+    """What `send` answers: `signing_url` is shown this once."""
+
+    signing_url = fields.String()
+
+
+class DeclineIn(Input):
+    reason = text(required=True, allow_none=False)
+
+    @validates_schema
+    def check(self, data: dict[str, Any], **_: Any) -> None:
+        if not data.get("reason", "").strip():
+            raise ValidationError({"reason": ["Say why."]})
+
+
+class RecordSignatureIn(Input):
+    """What staff know of a signature they record; everything is optional (document S, 7e)."""
+
+    signer_name = name()
+    signer_email = PlainText(allow_none=True, validate=EMAIL)
+    content_sha256 = PlainText(validate=validate.Regexp(r"^[0-9a-f]{64}$"))
+
+
+class SignatureMark(Input):
+    method = PlainText(required=True, validate=validate.OneOf(["typed", "drawn"]))
+    data = PlainText(required=True, validate=validate.Length(1, 700_000))
+
+
+class SignIn(Input):
+    """The client's own signature."""
+
+    signer_name = name(required=True)
+    signer_email = PlainText(required=True, validate=EMAIL)
+    consent = fields.Boolean(
+        required=True,
+        truthy={True},
+        falsy={False},
+        validate=validate.Equal(True, error="Sign only if you agree: send true."),
+    )
+    signature = fields.Nested(SignatureMark, required=True)
+    content_sha256 = PlainText(required=True, validate=validate.Regexp(r"^[0-9a-f]{64}$"))
+
+
+class OrderBrief(Output):
+    id = fields.UUID()
+    number = fields.String()
+    engagement_id = fields.UUID()
+    proposal_id = fields.UUID(allow_none=True)
+    status = StateLabel(ORDER)
+    status_id = StateNumber(ORDER)
+    total = Money()
+    currency = Currency()
+
+
+class EngagementBrief(Output):
+    id = fields.UUID()
+    name = fields.String()
+    status = StateLabel(ENGAGEMENT)
+    status_id = StateNumber(ENGAGEMENT)
+
+
+class JobBrief(Output):
+    id = fields.UUID()
+    kind = fields.String()
+    state = fields.String()
+    created_at = Moment()
+
+
+class SigningResult(Output):
+    """What signing created (document S, 7e)."""
+
+    proposal = fields.Nested(ProposalOut)
+    engagement = fields.Nested(EngagementBrief, allow_none=True)
+    projects = fields.List(fields.Nested(ProjectBrief))
+    order = fields.Nested(OrderBrief, allow_none=True)
+
+
+class SigningAccepted(Output):
+    """The signature is recorded; the job carries it out."""
+
+    proposal = fields.Nested(ProposalOut)
+    job = fields.Nested(JobBrief)
+
+
+class PublicParty(Output):
+    name = fields.String()
+
+
+class PublicItem(Output):
+    name = fields.String()
+    description = fields.String()
+    price = fields.String()
+    quantity = fields.Integer()
+    total = fields.String()
+
+
+class PublicContact(Output):
+    first_name = fields.String()
+    last_name = fields.String()
+    email = fields.String()
+
+
+class PublicProposalOut(Output):
+    """What the client may read: the frozen content and how things stand."""
+
+    number = fields.String()
+    version = fields.Integer()
+    name = fields.String()
+    status = StateLabel(PROPOSAL)
+    status_id = StateNumber(PROPOSAL)
+    currency = Currency()
+    total = fields.String()
+    notes = fields.String()
+    valid_until = Moment(allow_none=True)
+    sent_at = Moment()
+    signed_at = Moment(allow_none=True)
+    organization = fields.Nested(PublicParty)
+    client = fields.Nested(PublicParty)
+    contact = fields.Nested(PublicContact)
+    items = fields.List(fields.Nested(PublicItem))
+    content_sha256 = fields.String()
+    consent_text = fields.String()
+
+
+class PublicSigningResult(Output):
+    proposal = fields.Nested(PublicProposalOut)
+    engagement = fields.Nested(EngagementBrief, allow_none=True)
+    projects = fields.List(fields.Nested(ProjectBrief))
+    order = fields.Nested(OrderBrief, allow_none=True)
+
+
+class PublicSigningAccepted(Output):
+    proposal = fields.Nested(PublicProposalOut)
+    job = fields.Nested(JobBrief)
+
+
+class CertificateOut(Output):
+    """The evidence of a signature, and of the document made of it."""
+
+    id = fields.UUID()
+    proposal_id = fields.UUID()
+    version = fields.Integer()
+    signer_name = fields.String()
+    signer_email = fields.String(allow_none=True)
+    method = fields.String()
+    consent_text = fields.String(allow_none=True)
+    consent_version = fields.String(allow_none=True)
+    locale = fields.String(allow_none=True)
+    ip = fields.String(allow_none=True)
+    user_agent = fields.String(allow_none=True)
+    content_sha256 = fields.String()
+    signed_at = Moment()
+    recorded_by = fields.String(allow_none=True)
+    document_sha256 = fields.String(allow_none=True)
+
+
+class PreviewItem(Output):
+    name = fields.String()
+    phase = fields.String()
+    phase_id = fields.Integer()
+
+
+class SigningPreview(Output):
+    """Exactly what signing would create."""
+
+    engagement = fields.Nested(EngagementBrief)
+    creates_engagement = fields.Boolean()
+    projects = fields.List(fields.Nested(PreviewItem))
+    order = fields.Nested(OrderBrief)

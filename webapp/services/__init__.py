@@ -1,0 +1,1 @@
+"""Every business rule, once. Knows no HTTP and no Celery; commits nothing."""

@@ -1,0 +1,84 @@
+"""The activity log: what happened to what, by whom (product.md, *Status changes, …*).
+
+The event's id is its job's id, so it is written once, however often the job is tried. Events of
+one record are ordered by its row version, which was taken under its lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from models.base import TenantRecord, db
+from models.tenancy import current_organization_id, current_principal
+from webapp.services.jobs import enqueue
+
+
+def noun(record: TenantRecord | type[TenantRecord]) -> str:
+    """What a record is called in the log: its table's name in the singular."""
+    name: str = record.__tablename__
+    return name[:-3] + "y" if name.endswith("ies") else name.removesuffix("s")
+
+
+def record_activity(
+    record: TenantRecord,
+    type: str,
+    *,
+    engagement_id: UUID | None = None,
+    from_: str | None = None,
+    to: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> UUID:
+    """Ask for an event about `record` on its engagement's timeline; returns the event's id.
+
+    `type` is created, updated, deleted, restored, status_changed, phase_changed, sent, viewed,
+    signed, declined, …
+    """
+    principal = current_principal()
+    entity_type = noun(record)
+    engagement_id = engagement_id or getattr(record, "engagement_id", None)
+    if entity_type == "engagement":
+        engagement_id = record.id
+    version = getattr(record, "row_version", 1)
+    source = "portal" if principal.kind.endswith("_link") else principal.kind
+    return enqueue(
+        "activity.record",
+        f"{entity_type}:{record.id}:{version}:{type}",
+        {
+            "type": type,
+            "action": f"{source}:{entity_type}:{type}",
+            "entity_type": entity_type,
+            "entity_id": str(record.id),
+            "entity_version": version,
+            "engagement_id": str(engagement_id) if engagement_id else None,
+            "actor": principal.actor,
+            "from": from_,
+            "to": to,
+            "metadata": dict(metadata or {}),
+        },
+    )
+
+
+_RECORD = text(
+    """INSERT INTO activity_events (organization_id, id, engagement_id, type, action, entity_type,
+              entity_id, entity_version, actor, from_state, to_state, metadata, occurred_at)
+       SELECT j.organization_id, j.id, e.id, j.payload->>'type', j.payload->>'action',
+              j.payload->>'entity_type', (j.payload->>'entity_id')::uuid,
+              (j.payload->>'entity_version')::int, j.payload->'actor', j.payload->>'from',
+              j.payload->>'to', j.payload->'metadata', j.created_at
+       FROM jobs j
+       LEFT JOIN engagements e ON e.organization_id = j.organization_id
+            AND e.id = (j.payload->>'engagement_id')::uuid
+       WHERE j.organization_id = :organization_id AND j.id = ANY(:ids)
+       ON CONFLICT DO NOTHING"""
+)
+
+
+def write_events(job_ids: Sequence[UUID]) -> None:
+    """Write the events that these jobs ask for, in one statement; a second time changes nothing."""
+    db.session.execute(
+        _RECORD, {"organization_id": current_organization_id(), "ids": list(job_ids)}
+    )

@@ -1,0 +1,1 @@
+"""The money record: numbers, orders, schedules and invoices."""

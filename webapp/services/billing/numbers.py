@@ -1,0 +1,28 @@
+"""Numbers for people: one series for each kind of document and organization."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+from models.base import db, uuid7
+from models.tenancy import current_organization_id
+
+PREFIXES = {"proposal": "P", "contract": "C", "order": "O", "invoice": "INV"}
+
+_NEXT = text(
+    """INSERT INTO number_series (organization_id, id, series, last)
+       VALUES (:organization_id, :id, :series, 1)
+       ON CONFLICT (organization_id, series) DO UPDATE SET last = number_series.last + 1
+       RETURNING last"""
+)
+
+
+def next_number(series: str) -> str:
+    """The next number of a series, such as `O-00042`; a rollback gives it back.
+
+    The series stays locked until the transaction ends, so take it as late as can be.
+    """
+    last = db.session.execute(
+        _NEXT, {"organization_id": current_organization_id(), "id": uuid7(), "series": series}
+    ).scalar_one()
+    return f"{PREFIXES[series]}-{last:05d}"

@@ -1,0 +1,167 @@
+"""How engagements are opened, changed, closed, trashed and restored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, update
+
+from models.base import SoftDeletable, TenantRecord, db, uuid7
+from models.conversations import Conversation, Message
+from models.crm import ClientCompany, Contact, Deal
+from models.engagements import Engagement
+from models.files import FileObject
+from models.projects import Milestone, Project, Task
+from models.sales import Contract
+from models.states import ENGAGEMENT
+from models.tenancy import current_organization_id, current_principal
+from webapp.services.activity import record_activity
+from webapp.services.custom_fields import check_custom_fields
+from webapp.services.exceptions import Invalid, NotFound, StaleVersion
+from webapp.services.records import (
+    change,
+    check_references,
+    create,
+    lock,
+    move,
+    now,
+    touch,
+    trash,
+)
+
+REFERENCES: dict[str, type[TenantRecord]] = {
+    "client_company_id": ClientCompany,
+    "contact_id": Contact,
+    "deal_id": Deal,
+    "contract_id": Contract,
+}
+
+
+def create_engagement(values: Mapping[str, Any]) -> Engagement:
+    """Open an engagement by hand (document E, *Creation*). Raises Invalid naming the fields."""
+    values = dict(values)
+    check_references(values, REFERENCES)
+    check_custom_fields("engagement", values.get("custom_fields"), creating=True)
+    check_value(values.get("total_value"), values.get("currency"))
+    values.setdefault("owner_id", str(current_principal().credential_id))
+    engagement = Engagement(organization_id=current_organization_id(), **values)
+    if engagement.status in ("completed", "cancelled"):
+        engagement.closed_at = now()
+    return create(engagement)
+
+
+def update_engagement(
+    values: Mapping[str, Any], engagement_id: UUID, *, version: int | None = None
+) -> Engagement:
+    """Change an engagement; a new status moves it along its machine.
+
+    Raises NotFound, StaleVersion, Invalid naming the fields, InvalidTransition.
+    """
+    values = dict(values)
+    engagement = lock(Engagement, engagement_id, version=version)
+    status = values.pop("status", None)
+    check_references(values, REFERENCES)
+    check_custom_fields("engagement", values.get("custom_fields"))
+    check_value(
+        values.get("total_value", engagement.total_value),
+        values.get("currency", engagement.currency),
+    )
+    start = values.get("start_date", engagement.start_date)
+    end = values.get("end_date", engagement.end_date)
+    if start and end and end < start:
+        raise Invalid({"end_date": ["This must not be before start_date."]})
+    change(engagement, values)
+    if status is not None and status != engagement.status:
+        move_engagement(engagement, status)
+    return engagement
+
+
+def move_engagement(engagement: Engagement, status: str) -> None:
+    """Move a locked engagement; `closed_at` follows (product.md, *Engagement moves*)."""
+    if ENGAGEMENT.allows(engagement.status, status):
+        final = status in ("completed", "cancelled")
+        engagement.closed_at = (engagement.closed_at or now()) if final else None
+    move(engagement, ENGAGEMENT, status)
+
+
+def close_engagement(engagement_id: UUID, *, version: int | None = None) -> None:
+    """DELETE: close it; closed or cancelled already is no error (document S, 7b)."""
+    engagement = lock(Engagement, engagement_id, version=version)
+    if engagement.status not in ("completed", "cancelled"):
+        move_engagement(engagement, "completed")
+
+
+def trash_engagement(engagement_id: UUID, *, version: int | None = None) -> Engagement:
+    """Soft-delete the engagement and everything below it, as one batch."""
+    engagement = lock(Engagement, engagement_id, version=version)
+    batch_id = uuid7()
+    for model, condition in _children(engagement_id):
+        assert issubclass(model, SoftDeletable)
+        db.session.execute(
+            update(model)
+            .where(condition, model.deleted_at.is_(None))
+            .values(deleted_at=now(), deletion_batch_id=batch_id)
+            .execution_options(synchronize_session=False)
+        )
+    trash(engagement, batch_id=batch_id)
+    return engagement
+
+
+def restore_engagement(engagement_id: UUID, *, version: int | None = None) -> Engagement:
+    """Take back exactly the batch that trashing it took. Raises NotFound if it is not trashed."""
+    engagement = db.session.scalars(
+        select(Engagement)
+        .where(
+            Engagement.organization_id == current_organization_id(),
+            Engagement.id == engagement_id,
+            Engagement.deleted_at.is_not(None),
+        )
+        .with_for_update()
+    ).one_or_none()
+    if engagement is None:
+        raise NotFound("There is no trashed engagement with this id.")
+    if version is not None and engagement.row_version != version:
+        raise StaleVersion()
+    batch_id = engagement.deletion_batch_id
+    for model, condition in _children(engagement_id):
+        assert issubclass(model, SoftDeletable)
+        db.session.execute(
+            update(model)
+            .where(condition, model.deletion_batch_id == batch_id)
+            .values(deleted_at=None, deletion_batch_id=None)
+            .execution_options(synchronize_session=False)
+        )
+    engagement.deleted_at = engagement.deletion_batch_id = None
+    touch(engagement)
+    record_activity(engagement, "restored")
+    return engagement
+
+
+def check_value(total: Any, currency: Any) -> None:
+    """An amount needs its currency. Raises Invalid naming `currency`."""
+    if total is not None and currency is None:
+        raise Invalid({"currency": ["Say the currency of total_value."]})
+
+
+def _children(engagement_id: UUID) -> list[tuple[type[TenantRecord], Any]]:
+    """What lies below an engagement and goes with it, with the condition that finds it."""
+    organization = current_organization_id()
+    projects = select(Project.id).where(
+        Project.organization_id == organization, Project.engagement_id == engagement_id
+    )
+    conversations = select(Conversation.id).where(
+        Conversation.organization_id == organization, Conversation.project_id.in_(projects)
+    )
+    found: list[tuple[type[TenantRecord], Any]] = [
+        (Message, Message.conversation_id.in_(conversations)),
+        (Conversation, Conversation.project_id.in_(projects)),
+        (Task, Task.project_id.in_(projects)),
+        (Milestone, Milestone.project_id.in_(projects)),
+        (FileObject, FileObject.engagement_id == engagement_id),
+        (Project, Project.engagement_id == engagement_id),
+    ]
+    return [
+        (model, (model.organization_id == organization) & condition) for model, condition in found
+    ]

@@ -1,0 +1,72 @@
+"""How engagements are read."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from models.conversations import Conversation
+from models.crm import ClientCompany, Contact
+from models.engagements import Engagement
+from models.projects import Project
+from webapp.services.reading import Reader, aggregate, among, brief, equals
+
+CLIENT_COMPANY = brief(ClientCompany, Engagement.client_company_id, name=ClientCompany.name)
+CONTACT = brief(
+    Contact,
+    Engagement.contact_id,
+    first_name=Contact.first_name,
+    last_name=Contact.last_name,
+    email=Contact.email,
+)
+PROJECTS = aggregate(
+    select(Project)
+    .where(
+        Project.organization_id == Engagement.organization_id,
+        Project.engagement_id == Engagement.id,
+        Project.deleted_at.is_(None),
+    )
+    .correlate(Engagement),
+    Project.id,
+    id=Project.id,
+    name=Project.name,
+    phase=Project.phase,
+    status=Project.status,
+)
+CONVERSATIONS = aggregate(
+    select(Conversation)
+    .join(
+        Project,
+        (Project.organization_id == Conversation.organization_id)
+        & (Project.id == Conversation.project_id),
+    )
+    .where(
+        Project.organization_id == Engagement.organization_id,
+        Project.engagement_id == Engagement.id,
+        Project.deleted_at.is_(None),
+        Conversation.deleted_at.is_(None),
+    )
+    .correlate(Engagement),
+    Conversation.id,
+    id=Conversation.id,
+    project_id=Conversation.project_id,
+    subject=Conversation.subject,
+    status=Conversation.status,
+    last_message_at=Conversation.last_message_at,
+)
+
+FILTERS = {
+    "status": among(Engagement.status),
+    "client_company_id": equals(Engagement.client_company_id),
+    "contact_id": equals(Engagement.contact_id),
+    "deal_id": equals(Engagement.deal_id),
+    "owner_id": equals(Engagement.owner_id),
+}
+
+ENGAGEMENTS = Reader(
+    Engagement,
+    noun="engagement",
+    extra={"client_company": CLIENT_COMPANY, "contact": CONTACT},
+    # An engagement's answer always carries these (document S, 7b and 7f).
+    retrieve_extra={"projects": PROJECTS, "conversations": CONVERSATIONS},
+    filters=FILTERS,
+)

@@ -1,0 +1,278 @@
+"""Reading records: one by id, and lists by keyset, each in one statement.
+
+A `Reader` says what differs between resources: the columns, the filters, what may be expanded.
+The cost of a page does not grow with its depth (product.md, *REST conventions*).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+import functools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, any_, func, or_, select, tuple_, union_all
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
+from sqlalchemy.orm import InstrumentedAttribute
+
+from models.access import Query, Row, bound
+from models.base import SoftDeletable, TenantRecord
+from webapp.services.exceptions import Invalid, NotFound
+
+MAX_LIMIT = 100
+DEFAULT_LIMIT = 20
+
+Column = ColumnElement[Any] | InstrumentedAttribute[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list; `next` and `prev` are cursors, `total` is there when asked for."""
+
+    rows: list[Row]
+    limit: int
+    next: str | None
+    prev: str | None
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """Which page of which rows: filter values by name, sort, cursor, limit, whether to count.
+
+    `deleted` asks for the soft-deleted rows instead of the living.
+    """
+
+    filters: Mapping[str, Any] = field(default_factory=dict)
+    sort: str = "-created_at"
+    cursor: str | None = None
+    limit: int = DEFAULT_LIMIT
+    total: bool = False
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A list's filter: the condition it makes of a bound value."""
+
+    condition: Callable[[Any], ColumnElement[bool]]
+    type: Any
+
+
+def equals(column: Any) -> Filter:
+    """Rows whose `column` is the value."""
+    return Filter(lambda value: column == value, column.type)
+
+
+def among(column: Any) -> Filter:
+    """Rows whose `column` is one of the values; the value is a list."""
+    return Filter(lambda values: column == any_(values), ARRAY(column.type))
+
+
+def brief(model: Any, key: Any, **columns: Any) -> ColumnElement[Any]:
+    """A related record in short, as JSON: its id and the columns given; null where none is set."""
+    pairs: list[Any] = ["id", model.id]
+    for name, column in columns.items():
+        pairs += [name, column]
+    return (
+        select(func.json_build_object(*pairs))
+        .where(model.organization_id == key.class_.organization_id, model.id == key)
+        .correlate(key.class_)
+        .scalar_subquery()
+    )
+
+
+def aggregate(source: Select[Any], order_by: Any, **columns: Any) -> ColumnElement[Any]:
+    """Related records in short, as a JSON list (empty, never null)."""
+    pairs: list[Any] = []
+    for name, column in columns.items():
+        pairs += [name, column]
+    listed = func.json_agg(aggregate_order_by(func.json_build_object(*pairs), order_by))
+    return source.with_only_columns(func.coalesce(listed, func.json_build_array())).scalar_subquery()
+
+
+def columns_of(record: TenantRecord) -> Row:
+    """A record's own columns as a row, in the form a Reader gives them."""
+    mapper = type(record).__mapper__
+    return {
+        column.key: getattr(record, mapper.get_property_by_column(column).key)
+        for column in type(record).__table__.columns
+    }
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How one kind of record is read.
+
+    `within` holds a condition for each parent that a nested path names; the ids are checked
+    together. `branches` are conditions that exclude each other and together make the list: each
+    is read through its own index and cut to the page before they are merged. `time_ordered_ids`
+    pages by the id alone (UUIDv7), where a table has no index on its order.
+    """
+
+    model: type[TenantRecord]
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    retrieve_extra: Mapping[str, Any] = field(default_factory=dict)
+    filters: Mapping[str, Filter] = field(default_factory=dict)
+    expandable: Mapping[str, tuple[str, Reader]] = field(default_factory=dict)
+    noun: str = "record"
+    within: Mapping[str, Filter] = field(default_factory=dict)
+    branches: tuple[ColumnElement[bool], ...] = ()
+    deferred: tuple[str, ...] = ()  # columns that no answer carries
+    condition: ColumnElement[bool] | None = None
+    keep_deleted: bool = False
+    order: str = "created_at"
+    time_ordered_ids: bool = False
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def get(self, record_id: UUID, **within: UUID) -> Row:
+        """The record, or raises NotFound — also for another organization's id."""
+        row = self._one.one(id=record_id, **within)
+        if row is None:
+            raise NotFound(f"There is no {self.noun} with this id.")
+        return row
+
+    def page(self, wanted: PageRequest, **within: UUID) -> Page:
+        """One page of the list. Raises Invalid naming `cursor` when it is not one of ours."""
+        descending = wanted.sort.startswith("-")
+        cursor = _read_cursor(wanted.cursor) if wanted.cursor else None
+        backwards = cursor is not None and cursor.backwards
+        names = tuple(sorted(wanted.filters))
+        shape = _Shape(names, descending != backwards, cursor is not None, wanted.deleted)
+        query = _page_query(self, shape)
+        values = {**wanted.filters, **within, "page_limit": wanted.limit + 1}
+        if cursor is not None:
+            values |= {"after_value": cursor.value, "after_id": cursor.id}
+        rows = query.all(**values)
+        more = len(rows) > wanted.limit
+        rows = rows[: wanted.limit]
+        if backwards:
+            rows.reverse()
+        has_next = more if not backwards else True
+        has_prev = more if backwards else cursor is not None
+        total = None
+        if wanted.total:
+            counted = _count_query(self, names, wanted.deleted).one(**wanted.filters, **within)
+            total = counted["total"] if counted else 0
+        return Page(
+            rows,
+            wanted.limit,
+            self._cursor(rows[-1], False) if rows and has_next else None,
+            self._cursor(rows[0], True) if rows and has_prev else None,
+            total,
+        )
+
+    def by_ids(self, ids: Sequence[UUID]) -> dict[UUID, Row]:
+        """The records with these ids, in one statement: what `expand=` puts into an answer."""
+        return {row["id"]: row for row in self._several.all(ids=list(ids))} if ids else {}
+
+    def select(self, *, retrieve: bool = False, deleted: bool = False) -> Select[Any]:
+        table = self.model.__table__
+        columns = [column for column in table.columns if column.key not in self.deferred]
+        extra = {**self.extra, **(self.retrieve_extra if retrieve else {})}
+        statement = select(*columns, *(value.label(name) for name, value in extra.items()))
+        if self.condition is not None:
+            statement = statement.where(self.condition)
+        if issubclass(self.model, SoftDeletable) and not self.keep_deleted:
+            mark = self.model.deleted_at
+            statement = statement.where(mark.is_not(None) if deleted else mark.is_(None))
+        for name, parent in self.within.items():
+            statement = statement.where(parent.condition(bound(name, parent.type)))
+        return statement
+
+    @functools.cached_property
+    def _one(self) -> Query:
+        identity = self.model.id
+        return Query.of(self.select(retrieve=True).where(identity == bound("id", identity.type)))
+
+    @functools.cached_property
+    def _several(self) -> Query:
+        identity = self.model.id
+        return Query.of(
+            self.select().where(identity == any_(bound("ids", ARRAY(identity.type))))
+        )
+
+    def _cursor(self, row: Row, backwards: bool) -> str:
+        moment: dt.datetime = row[self.order]
+        data = [moment.astimezone(dt.UTC).isoformat(), row["id"].hex, int(backwards)]
+        return base64.urlsafe_b64encode(json.dumps(data).encode()).rstrip(b"=").decode()
+
+
+@dataclass(frozen=True, slots=True)
+class _Cursor:
+    value: dt.datetime
+    id: UUID
+    backwards: bool
+
+
+def _read_cursor(text: str) -> _Cursor:
+    try:
+        padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+        value, record_id, backwards = json.loads(base64.urlsafe_b64decode(padded))
+        moment = dt.datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            raise ValueError("naive")
+        return _Cursor(moment, UUID(hex=record_id), bool(backwards))
+    except (ValueError, TypeError, AttributeError, binascii.Error, OverflowError) as error:
+        message = "This is not a cursor of this list; follow the links of its answers."
+        raise Invalid({"cursor": [message]}) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What makes one page's statement another's, beside its values."""
+
+    filters: tuple[str, ...]
+    descending: bool
+    with_cursor: bool
+    deleted: bool
+
+
+def _filtered(reader: Reader, statement: Select[Any], names: tuple[str, ...]) -> Select[Any]:
+    for name in names:
+        chosen = reader.filters[name]
+        statement = statement.where(chosen.condition(bound(name, chosen.type)))
+    return statement
+
+
+@functools.lru_cache(maxsize=1024)
+def _page_query(reader: Reader, shape: _Shape) -> Query:
+    model: Any = reader.model
+    names = ["id"] if reader.time_ordered_ids else [reader.order, "id"]
+    keys = [getattr(model, name) for name in names]
+    statement = _filtered(reader, reader.select(deleted=shape.deleted), shape.filters)
+    if shape.with_cursor:
+        values = {reader.order: "after_value", "id": "after_id"}
+        here = tuple_(*keys)
+        there = tuple_(
+            *(bound(values[name], key.type) for name, key in zip(names, keys, strict=True))
+        )
+        statement = statement.where(here < there if shape.descending else here > there)
+    limit = bound("page_limit")
+    if not reader.branches:
+        return Query.of(_ordered(statement, keys, shape).limit(limit))
+    parts = [
+        _ordered(statement.where(branch), keys, shape).limit(limit) for branch in reader.branches
+    ]
+    merged = union_all(*parts).subquery()
+    ordered = _ordered(select(merged), [merged.c[name] for name in names], shape)
+    return Query.of(ordered.limit(limit))
+
+
+def _ordered(statement: Select[Any], keys: Sequence[Any], shape: _Shape) -> Select[Any]:
+    return statement.order_by(*(key.desc() if shape.descending else key for key in keys))
+
+
+@functools.lru_cache(maxsize=1024)
+def _count_query(reader: Reader, names: tuple[str, ...], deleted: bool) -> Query:
+    statement = _filtered(reader, reader.select(deleted=deleted), names)
+    if reader.branches:
+        statement = statement.where(or_(*reader.branches))
+    return Query.of(statement.with_only_columns(func.count().label("total")))

@@ -1,0 +1,213 @@
+"""Writing records: what creating, changing, moving and trashing have in common.
+
+Each change counts the record's row version and is told to the activity log in the same
+transaction (product.md, *Status changes, messages, deletion*).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, literal, select, update
+from sqlalchemy.exc import IntegrityError
+
+from models.base import SoftDeletable, TenantRecord, Versioned, db, uuid7
+from models.states import Machine
+from models.tenancy import current_organization_id
+from webapp.services.activity import noun, record_activity
+from webapp.services.exceptions import (
+    Conflict,
+    Invalid,
+    InvalidTransition,
+    NotFound,
+    StaleVersion,
+)
+
+R = TypeVar("R", bound=TenantRecord)
+
+# A table below a record, and the condition that finds the rows that go with the record.
+Below = tuple[type[TenantRecord], ColumnElement[bool]]
+
+
+def lock(
+    model: type[R],
+    record_id: UUID,
+    *,
+    version: int | None = None,
+    share: bool = False,
+    **within: UUID,
+) -> R:
+    """The record, locked until the transaction ends. The lock is why a query is made here.
+
+    With `share` others may hold the lock too, but nobody changes the record meanwhile.
+
+    Raises NotFound (also for another organization's id and a deleted record) and StaleVersion
+    when `version`, the row version the caller has seen, is not the current one.
+    """
+    entity: Any = model
+    statement = select(model).where(
+        entity.organization_id == current_organization_id(), entity.id == record_id
+    )
+    for name, value in within.items():
+        statement = statement.where(getattr(entity, name) == value)
+    if issubclass(model, SoftDeletable):
+        statement = statement.where(entity.deleted_at.is_(None))
+    record = db.session.scalars(
+        statement.with_for_update(read=share).execution_options(populate_existing=True)
+    ).one_or_none()
+    if record is None:
+        raise NotFound(f"There is no {noun(model).replace('_', ' ')} with this id.")
+    if version is not None and isinstance(record, Versioned) and record.row_version != version:
+        raise StaleVersion()
+    return record
+
+
+def create(record: R, *, engagement_id: UUID | None = None) -> R:
+    """Insert the record and tell the activity log. Flushes, so that later rows may refer to it."""
+    db.session.add(record)
+    db.session.flush()
+    record_activity(record, "created", engagement_id=engagement_id)
+    return record
+
+
+def change(record: TenantRecord, values: Mapping[str, Any], **event: Any) -> bool:
+    """Set the given values; the log gets the names of those that differ. False if none does."""
+    changed = [name for name, value in values.items() if getattr(record, name) != value]
+    if not changed:
+        return False
+    for name in changed:
+        setattr(record, name, values[name])
+    touch(record)
+    record_activity(record, "updated", metadata={"fields": sorted(changed)}, **event)
+    return True
+
+
+def move(
+    record: TenantRecord,
+    machine: Machine,
+    target: str,
+    *,
+    reason: str | None = None,
+    type: str = "status_changed",
+    metadata: Mapping[str, Any] | None = None,
+    **event: Any,
+) -> None:
+    """Move the record along its machine and tell the log. It must be locked.
+
+    Raises InvalidTransition naming the moves that are allowed, and Invalid naming `reason` when
+    the move needs one. Moving to the state it is in already is refused as well.
+    """
+    current = getattr(record, machine.column)
+    if not machine.allows(current, target):
+        allowed = machine.labels(machine.states[current].to)
+        moves = ", ".join(allowed) if allowed else "nothing; it is final"
+        raise InvalidTransition(
+            f"This {machine.name} is {machine.label(current)} and cannot become"
+            f" {machine.label(target)}. It can become: {moves}.",
+            allowed=allowed,
+        )
+    if machine.needs_reason(current, target) and not (reason and reason.strip()):
+        raise Invalid({"reason": [f"Say why it goes back to {machine.label(target)}."]})
+    setattr(record, machine.column, target)
+    touch(record)
+    told = {**(metadata or {}), **({"reason": reason} if reason else {})}
+    record_activity(record, type, from_=current, to=target, metadata=told, **event)
+
+
+def touch(record: TenantRecord) -> None:
+    """Count the change: row version and time."""
+    if isinstance(record, Versioned):
+        record.row_version += 1
+        record.updated_at = now()
+
+
+def trash(record: TenantRecord, *, batch_id: UUID | None = None, **event: Any) -> None:
+    """Mark the record deleted; the purge takes it after the retention (product.md, *Purge*)."""
+    assert isinstance(record, SoftDeletable)
+    record.deleted_at = now()
+    record.deletion_batch_id = batch_id or uuid7()
+    touch(record)
+    record_activity(record, "deleted", **event)
+
+
+def trash_below(found: Sequence[Below], batch_id: UUID) -> None:
+    """Mark everything that goes with a trashed record deleted, as part of its batch."""
+    for model, condition in found:
+        entity: Any = model
+        db.session.execute(
+            update(model)
+            .where(condition, entity.deleted_at.is_(None))
+            .values(deleted_at=now(), deletion_batch_id=batch_id)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def restore_below(found: Sequence[Below], batch_id: UUID | None) -> None:
+    """Take back exactly what went with the batch."""
+    for model, condition in found:
+        entity: Any = model
+        db.session.execute(
+            update(model)
+            .where(condition, entity.deletion_batch_id == batch_id)
+            .values(deleted_at=None, deletion_batch_id=None)
+            .execution_options(synchronize_session=False)
+        )
+
+
+@contextmanager
+def refuse_duplicate(constraint: str, field: str, message: str) -> Iterator[None]:
+    """Flush what the block did; breaking `constraint` becomes a Conflict that names `field`.
+
+    The unique key decides, not a query before it, which a concurrent request could slip past.
+    """
+    try:
+        yield
+        db.session.flush()
+    except IntegrityError as error:
+        if getattr(getattr(error.orig, "diag", None), "constraint_name", None) != constraint:
+            raise
+        raise Conflict(message, errors={field: [message]}) from error
+
+
+def now() -> dt.datetime:
+    """The transaction's time by the database's clock, read once per transaction."""
+    session = db.session()
+    transaction = session.get_transaction()
+    moment: dt.datetime | None = session.info.get(transaction)
+    if moment is None:
+        moment = session.execute(select(func.now())).scalar_one()
+        session.info.clear()
+        session.info[transaction] = moment
+    return moment
+
+
+def check_references(values: Mapping[str, Any], tables: Mapping[str, type[TenantRecord]]) -> None:
+    """Check in one statement that each id given in `values` names a living record of the tenant.
+
+    Raises Invalid naming each field that does not.
+    """
+    given = {name: values[name] for name in tables if values.get(name) is not None}
+    if not given:
+        return
+    columns = []
+    for name, record_id in given.items():
+        model: Any = tables[name]
+        found = select(literal(1)).where(
+            model.organization_id == current_organization_id(), model.id == record_id
+        )
+        if issubclass(model, SoftDeletable):
+            found = found.where(model.deleted_at.is_(None))
+        columns.append(found.exists().label(name))
+    row = db.session.execute(select(*columns)).one()._mapping
+    missing = {
+        name: [f"There is no {noun(tables[name]).replace('_', ' ')} with this id."]
+        for name in given
+        if not row[name]
+    }
+    if missing:
+        raise Invalid(missing)
+

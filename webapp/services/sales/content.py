@@ -1,0 +1,119 @@
+"""What the client is shown and signs: the frozen content and its fingerprint.
+
+The content is canonical JSON (RFC 8785); its SHA-256 is what the client signs and what the
+certificate prints (product.md, *The sign flow*, step 1).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from typing import Any
+
+import rfc8785
+from sqlalchemy import select
+
+from models.base import db
+from models.crm import ClientCompany, Contact
+from models.identity import Organization
+from models.sales import Proposal, ProposalItem
+from models.tenancy import current_organization_id
+from webapp.services.exceptions import Invalid
+
+CONSENT_VERSION = "1"
+CONSENT_TEXT = (
+    "I have read this proposal and agree to it. I am authorised to sign it, and I intend my"
+    " electronic signature to bind me as one written by hand would."
+)
+
+
+def items_of(proposal: Proposal) -> list[ProposalItem]:
+    """The proposal's items in their order."""
+    return list(
+        db.session.scalars(
+            select(ProposalItem)
+            .where(
+                ProposalItem.organization_id == proposal.organization_id,
+                ProposalItem.proposal_id == proposal.id,
+            )
+            .order_by(ProposalItem.position, ProposalItem.id)
+        )
+    )
+
+
+def freeze(proposal: Proposal, sent_at: dt.datetime) -> tuple[str, str]:
+    """The proposal's content as canonical JSON, and its SHA-256 in hexadecimal.
+
+    Raises Invalid naming what a proposal that is sent must have.
+    """
+    organization = db.session.get_one(Organization, current_organization_id())
+    contact = _found(Contact, proposal.contact_id)
+    company = _found(ClientCompany, proposal.client_company_id)
+    items = items_of(proposal)
+    errors = {}
+    if not items:
+        errors["items"] = ["Add at least one item before sending."]
+    if contact is None:
+        errors["contact_id"] = ["Name the contact who shall sign before sending."]
+    elif not contact.email:
+        errors["contact_id"] = ["This contact has no e-mail address to send to."]
+    if errors or contact is None:
+        raise Invalid(errors)
+    content: dict[str, Any] = {
+        "number": proposal.number,
+        "version": proposal.version,
+        "name": proposal.name,
+        "currency": proposal.currency,
+        "total": f"{proposal.total:.2f}",
+        "notes": proposal.notes or "",
+        "valid_until": _wire_time(proposal.valid_until),
+        "sent_at": _wire_time(sent_at),
+        "organization": {"name": organization.name},
+        "client": {"name": client_name(company, contact)},
+        "contact": {
+            "first_name": contact.first_name,
+            "last_name": contact.last_name,
+            "email": contact.email,
+        },
+        "items": [
+            {
+                "name": item.name,
+                "description": item.description or "",
+                "price": f"{item.price:.2f}",
+                "quantity": item.quantity,
+                "total": f"{item.total:.2f}",
+            }
+            for item in items
+        ],
+    }
+    canonical = rfc8785.dumps(content)
+    return canonical.decode(), hashlib.sha256(canonical).hexdigest()
+
+
+def client_name(company: ClientCompany | None, contact: Contact | None) -> str:
+    """The client as the engagement is named after them: the company, else the person."""
+    if company is not None:
+        return company.name
+    if contact is not None:
+        return f"{contact.first_name} {contact.last_name}".strip()
+    return "Client"
+
+
+def client_of(proposal: Proposal) -> tuple[ClientCompany | None, Contact | None]:
+    """The proposal's company and contact, deleted ones included: what was agreed stands."""
+    return (
+        _found(ClientCompany, proposal.client_company_id),
+        _found(Contact, proposal.contact_id),
+    )
+
+
+def _found(model: Any, record_id: Any) -> Any:
+    if record_id is None:
+        return None
+    return db.session.get(model, (current_organization_id(), record_id))
+
+
+def _wire_time(moment: dt.datetime | None) -> str | None:
+    if moment is None:
+        return None
+    return moment.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")

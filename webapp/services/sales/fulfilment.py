@@ -1,0 +1,241 @@
+"""What a signature creates, all or nothing (*The sign flow*, step 4).
+
+The UNIQUE keys on proposal, proposal item and contract are the last line of defence: whatever
+runs twice, there is one engagement, one order, and one project for each item.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from models.base import db, uuid7
+from models.billing import Invoice, InvoiceLine, InvoiceSchedule, Order, OrderItem
+from models.conversations import Conversation
+from models.engagements import Engagement, EngagementContract
+from models.portal import PortalAccess
+from models.projects import PhaseChange, Project
+from models.sales import Proposal, ProposalItem, Signature
+from models.states import PHASE
+from models.tenancy import current_organization_id, current_principal
+from webapp.services.activity import record_activity
+from webapp.services.billing.numbers import next_number
+from webapp.services.jobs import enqueue
+from webapp.services.records import now, touch
+from webapp.services.sales.content import client_name, client_of, items_of
+from webapp.services.sales.templates import apply_templates
+
+
+def fulfil_signature(signature_id: UUID) -> None:
+    """Create what the signed proposal promises; a second time finds nothing to do.
+
+    Locks in the order proposal → engagement → project → order (reliability.md, *Job table*).
+    """
+    signature = db.session.get_one(Signature, (current_organization_id(), signature_id))
+    assert signature.proposal_id is not None
+    proposal = lock_even_deleted(signature.proposal_id)
+    if proposal.converted_engagement_id is not None:
+        return
+    items = items_of(proposal)
+    engagement = _engagement(proposal, signature)
+    db.session.add(
+        EngagementContract(engagement_id=engagement.id, contract_id=signature.contract_id)
+    )
+    projects = _projects(engagement, items)
+    apply_templates(projects)
+    _grant_access(engagement, proposal)
+    order = _order(engagement, proposal, items, projects)
+    _bill(engagement, order, items)
+    proposal.converted_engagement_id = engagement.id
+    proposal.converted_order_id = order.id
+    touch(proposal)
+    for kind in ("sales.render_signed_document", "sales.mail_signed", "sales.mail_signed_owner"):
+        enqueue(
+            kind,
+            signature.id,
+            {"signature_id": str(signature.id)},
+            ordering_key=f"mail:proposal:{proposal.id}" if kind.startswith("sales.mail") else None,
+        )
+
+
+def lock_even_deleted(proposal_id: UUID) -> Proposal:
+    """The proposal, locked; a signature is carried out whatever happened to the offer since."""
+    return db.session.scalars(
+        select(Proposal)
+        .where(Proposal.organization_id == current_organization_id(), Proposal.id == proposal_id)
+        .with_for_update()
+    ).one()
+
+
+def _engagement(proposal: Proposal, signature: Signature) -> Engagement:
+    """The engagement the proposal names if it is still open, else a new one."""
+    company, contact = client_of(proposal)
+    if proposal.engagement_id is not None:
+        named = db.session.scalars(
+            select(Engagement)
+            .where(
+                Engagement.organization_id == current_organization_id(),
+                Engagement.id == proposal.engagement_id,
+                Engagement.status.in_(("active", "on_hold")),
+                Engagement.deleted_at.is_(None),
+            )
+            .with_for_update()
+        ).one_or_none()
+        if named is not None:
+            if named.currency in (None, proposal.currency):
+                named.currency = proposal.currency
+                named.total_value = (named.total_value or 0) + proposal.total
+            touch(named)
+            record_activity(named, "extended", metadata={"proposal": proposal.number})
+            return named
+    engagement = Engagement(
+        organization_id=current_organization_id(),
+        id=uuid7(),
+        proposal_id=proposal.id,
+        contract_id=signature.contract_id,
+        deal_id=proposal.deal_id,
+        client_company_id=proposal.client_company_id,
+        contact_id=proposal.contact_id,
+        owner_id=proposal.owner_id,
+        name=f"{client_name(company, contact)[:240]} - Engagement",
+        start_date=now().date(),
+        total_value=proposal.total,
+        currency=proposal.currency,
+    )
+    db.session.add(engagement)
+    db.session.flush()  # everything below refers to it
+    record_activity(engagement, "created", metadata={"proposal": proposal.number})
+    return engagement
+
+
+def _projects(engagement: Engagement, items: Sequence[ProposalItem]) -> list[Project]:
+    """One project per item, at Kickoff, each with a conversation of its own."""
+    projects = [
+        Project(
+            organization_id=engagement.organization_id,
+            id=uuid7(),
+            engagement_id=engagement.id,
+            service_id=item.service_id,
+            proposal_item_id=item.id,
+            name=item.name,
+            description=item.description,
+            status="active",
+            phase=PHASE.initial,
+            start_date=now().date(),
+        )
+        for item in items
+    ]
+    db.session.add_all(projects)
+    db.session.flush()  # one statement for all; what hangs on them comes next
+    actor = current_principal().actor
+    for project in projects:
+        db.session.add(
+            PhaseChange(
+                project_id=project.id, to_phase=PHASE.initial, actor=actor, changed_at=now()
+            )
+        )
+        db.session.add(Conversation(project_id=project.id, subject=project.name))
+        record_activity(project, "created", to=PHASE.initial)
+    return projects
+
+
+def _grant_access(engagement: Engagement, proposal: Proposal) -> None:
+    """Let the contact into the portal, unless they have access already."""
+    if proposal.contact_id is None:
+        return
+    there = db.session.scalar(
+        select(func.count())
+        .select_from(PortalAccess)
+        .where(
+            PortalAccess.organization_id == engagement.organization_id,
+            PortalAccess.engagement_id == engagement.id,
+            PortalAccess.contact_id == proposal.contact_id,
+        )
+    )
+    if not there:
+        db.session.add(
+            PortalAccess(engagement_id=engagement.id, contact_id=proposal.contact_id)
+        )
+
+
+def _order(
+    engagement: Engagement,
+    proposal: Proposal,
+    items: Sequence[ProposalItem],
+    projects: Sequence[Project],
+) -> Order:
+    """The money record; its number is taken late, because the series stays locked after it."""
+    order = Order(
+        organization_id=engagement.organization_id,
+        id=uuid7(),
+        number=next_number("order"),
+        engagement_id=engagement.id,
+        proposal_id=proposal.id,
+        client_company_id=proposal.client_company_id,
+        contact_id=proposal.contact_id,
+        total=proposal.total,
+        currency=proposal.currency,
+    )
+    db.session.add(order)
+    db.session.flush()  # its items refer to it
+    record_activity(order, "created", metadata={"number": order.number})
+    db.session.add_all(
+        OrderItem(
+            order_id=order.id,
+            proposal_item_id=item.id,
+            project_id=project.id,
+            position=item.position,
+            **_line(item),
+            service_id=item.service_id,
+        )
+        for item, project in zip(items, projects, strict=True)
+    )
+    return order
+
+
+def _bill(engagement: Engagement, order: Order, items: Sequence[ProposalItem]) -> None:
+    """The schedule, and the first invoice as a draft for staff to send."""
+    today: dt.date = now().date()
+    schedule = InvoiceSchedule(
+        organization_id=engagement.organization_id,
+        id=uuid7(),
+        engagement_id=engagement.id,
+        order_id=order.id,
+        kind="once",
+        currency=order.currency,
+        amount=order.total,
+        starts_on=today,
+    )
+    db.session.add(schedule)
+    db.session.flush()  # the invoice refers to it
+    invoice = Invoice(
+        organization_id=engagement.organization_id,
+        id=uuid7(),
+        engagement_id=engagement.id,
+        order_id=order.id,
+        schedule_id=schedule.id,
+        period=today.isoformat(),
+        currency=order.currency,
+        subtotal=order.total,
+        total=order.total,
+    )
+    db.session.add(invoice)
+    db.session.flush()  # its lines refer to it
+    record_activity(invoice, "created")
+    db.session.add_all(
+        InvoiceLine(invoice_id=invoice.id, position=item.position, **_line(item)) for item in items
+    )
+
+
+def _line(item: ProposalItem) -> dict[str, Any]:
+    return {
+        "name": item.name,
+        "description": item.description,
+        "price": item.price,
+        "quantity": item.quantity,
+        "total": item.total,
+    }

@@ -1,0 +1,55 @@
+"""What signing would create: the real thing, done and taken back."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from models.base import db
+from models.sales import Proposal
+from models.states import PHASE
+from models.tenancy import current_organization_id, current_scope
+from webapp.services.records import lock
+from webapp.services.sales.fulfilment import fulfil_signature
+from webapp.services.sales.reading import created_by
+from webapp.services.sales.sending import send_proposal
+from webapp.services.sales.signing import Evidence, sign_proposal
+
+
+def preview_signature(proposal_id: UUID) -> dict[str, Any]:
+    """Sign and fulfil inside a savepoint, look, and roll it back: so the preview cannot differ.
+
+    A draft is sent first in the same way. Raises what sending or signing would raise.
+    """
+    scope = current_scope()
+    jobs_before = len(scope.jobs)
+    savepoint = db.session.begin_nested()
+    try:
+        if lock(Proposal, proposal_id).status == "draft":
+            send_proposal(proposal_id, b"preview")
+        signed = sign_proposal(proposal_id, Evidence("Preview", None, "recorded", recorded_by="preview"))
+        fulfil_signature(signed.signature_id)
+        created = created_by(proposal_id)
+        proposal = db.session.get_one(Proposal, (current_organization_id(), proposal_id))
+        adds_to = proposal.engagement_id
+    finally:
+        savepoint.rollback()
+        del scope.jobs[jobs_before:]
+    engagement = created["engagement"]
+    is_new = str(adds_to) != engagement["id"]
+    if is_new:
+        engagement["id"] = None
+    created["order"].update(id=None, number=None, engagement_id=engagement["id"])
+    return {
+        "creates_engagement": is_new,
+        "engagement": engagement,
+        "projects": [
+            {
+                "name": project["name"],
+                "phase": PHASE.label(project["phase"]),
+                "phase_id": PHASE.number(project["phase"]),
+            }
+            for project in created["projects"]
+        ],
+        "order": created["order"],
+    }

@@ -1,0 +1,188 @@
+"""Proposals while they are drafts: made, edited, deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, func, select
+
+from models.base import TenantRecord, db
+from models.catalog import Service
+from models.crm import ClientCompany, Contact, Deal
+from models.engagements import Engagement
+from models.sales import Proposal, ProposalItem
+from models.tenancy import current_organization_id, current_principal
+from webapp.services.billing.numbers import next_number
+from webapp.services.exceptions import Conflict, Invalid, NotFound
+from webapp.services.records import change, check_references, create, lock, trash
+
+MAX_TOTAL = Decimal("9999999999.99")
+REFERENCES: dict[str, type[TenantRecord]] = {
+    "client_company_id": ClientCompany,
+    "contact_id": Contact,
+    "deal_id": Deal,
+    "engagement_id": Engagement,
+}
+
+
+def create_proposal(values: Mapping[str, Any]) -> Proposal:
+    """Make a draft with its items; company and contact may be given in words.
+
+    Raises Invalid naming the fields.
+    """
+    values, items = _resolve(values)
+    proposal = Proposal(
+        organization_id=current_organization_id(),
+        owner_id=str(current_principal().subject_id or current_principal().credential_id),
+        total=_total(items or []),
+        number=next_number("proposal"),
+        **values,
+    )
+    create(proposal)
+    _write_items(proposal, items or [])
+    return proposal
+
+
+def update_proposal(
+    values: Mapping[str, Any], proposal_id: UUID, *, version: int | None = None
+) -> Proposal:
+    """Edit a draft; given `items` replace all its items.
+
+    Raises NotFound, StaleVersion, Invalid, and Conflict when it is no draft any more.
+    """
+    proposal = lock(Proposal, proposal_id, version=version)
+    if proposal.status != "draft":
+        raise Conflict(
+            "Only a draft can be edited. Revise the proposal first; that makes a new version"
+            " and kills the link of this one."
+        )
+    values, items = _resolve(values)
+    if items is not None:
+        values["total"] = _total(items)
+    change(proposal, values)
+    if items is not None:
+        db.session.execute(
+            delete(ProposalItem)
+            .where(
+                ProposalItem.organization_id == proposal.organization_id,
+                ProposalItem.proposal_id == proposal.id,
+            )
+            .execution_options(synchronize_session=False)
+        )
+        _write_items(proposal, items)
+    return proposal
+
+
+def trash_proposal(proposal_id: UUID, *, version: int | None = None) -> None:
+    """Soft-delete a proposal. A signed one is evidence and stays: Conflict."""
+    proposal = lock(Proposal, proposal_id, version=version)
+    if proposal.status == "signed":
+        raise Conflict("A signed proposal cannot be deleted.")
+    trash(proposal)
+
+
+def _resolve(
+    values: Mapping[str, Any],
+) -> tuple[dict[str, Any], list[dict[str, Any]] | None]:
+    """Check the references, and turn a company and a contact given in words into ids."""
+    values = dict(values)
+    company, contact = values.pop("client_company", None), values.pop("contact", None)
+    items = values.pop("items", None)
+    for name, given in (("client_company", company), ("contact", contact)):
+        if given is not None and values.get(f"{name}_id") is not None:
+            raise Invalid({name: [f"Give either {name} or {name}_id."]})
+    check_references(values, REFERENCES)
+    if items:
+        _check_items(items)
+    if values.get("engagement_id") is not None:
+        _check_engagement(values["engagement_id"])
+    if company is not None:
+        values["client_company_id"] = _company(company).id
+    if contact is not None:
+        values["contact_id"] = _contact(contact, values.get("client_company_id")).id
+    return values, items
+
+
+def _company(given: Mapping[str, Any]) -> ClientCompany:
+    """The company of this name, or a new one."""
+    found = db.session.scalars(
+        select(ClientCompany)
+        .where(
+            ClientCompany.organization_id == current_organization_id(),
+            ClientCompany.name == given["name"],
+            ClientCompany.deleted_at.is_(None),
+        )
+        .order_by(ClientCompany.created_at)
+        .limit(1)
+    ).one_or_none()
+    return found or create(ClientCompany(**given))
+
+
+def _contact(given: Mapping[str, Any], company_id: UUID | None) -> Contact:
+    """The contact with this e-mail address, or a new one (product.md, *Fields on the wire*)."""
+    found = db.session.scalars(
+        select(Contact).where(
+            Contact.organization_id == current_organization_id(),
+            Contact.email_key == func.lower(given["email"]),
+            Contact.deleted_at.is_(None),
+        )
+    ).one_or_none()
+    return found or create(Contact(client_company_id=company_id, **given))
+
+
+def _check_engagement(engagement_id: UUID) -> None:
+    status = db.session.scalar(
+        select(Engagement.status).where(
+            Engagement.organization_id == current_organization_id(), Engagement.id == engagement_id
+        )
+    )
+    if status is None:
+        raise NotFound("There is no engagement with this id.")
+    if status in ("completed", "cancelled"):
+        raise Invalid({"engagement_id": ["This engagement is closed; leave it out for a new one."]})
+
+
+def _check_items(items: Sequence[Mapping[str, Any]]) -> None:
+    """Each item's service must be there; one statement for all."""
+    wanted = {item["service_id"] for item in items if item.get("service_id")}
+    if wanted:
+        found = set(
+            db.session.scalars(
+                select(Service.id).where(
+                    Service.organization_id == current_organization_id(),
+                    Service.id.in_(wanted),
+                    Service.deleted_at.is_(None),
+                )
+            )
+        )
+        missing = {
+            f"items.{index}.service_id": ["There is no service with this id."]
+            for index, item in enumerate(items)
+            if item.get("service_id") and item["service_id"] not in found
+        }
+        if missing:
+            raise Invalid(missing)
+
+
+def _total(items: Sequence[Mapping[str, Any]]) -> Decimal:
+    total = sum((item["price"] * item.get("quantity", 1) for item in items), Decimal(0))
+    if total > MAX_TOTAL:
+        raise Invalid({"items": [f"Together they cost more than {MAX_TOTAL}."]})
+    return total
+
+
+def _write_items(proposal: Proposal, items: Sequence[Mapping[str, Any]]) -> None:
+    db.session.add_all(
+        ProposalItem(
+            organization_id=proposal.organization_id,
+            proposal_id=proposal.id,
+            position=position,
+            total=item["price"] * item.get("quantity", 1),
+            **item,
+        )
+        for position, item in enumerate(items)
+    )
+    db.session.flush()  # one statement for all, before they are read again

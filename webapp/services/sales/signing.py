@@ -1,0 +1,159 @@
+"""Recording a signature: the legal fact, in one transaction (*The sign flow*, step 3).
+
+Nothing after the commit can undo it; what it leads to is done by the job it leaves behind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+
+from models.base import db
+from models.crm import Deal
+from models.sales import Contract, Proposal, Signature
+from models.states import CONTRACT, DEAL, PROPOSAL
+from models.tenancy import current_organization_id
+from webapp.services.billing.numbers import next_number
+from webapp.services.exceptions import AlreadySigned, ContentChanged, Invalid
+from webapp.services.jobs import enqueue
+from webapp.services.records import create, lock, move, now
+from webapp.services.sales.sending import check_not_expired, linked_proposal
+from webapp.services.sales.signed_document import is_png_data_url
+
+MAX_DRAWING = 500_000
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Who signed, how, and from where; `recorded_by` is set when staff record it for the client."""
+
+    signer_name: str
+    signer_email: str | None
+    method: str
+    data: str | None = None
+    consent_text: str | None = None
+    consent_version: str | None = None
+    locale: str | None = None
+    ip: str | None = None
+    user_agent: str | None = None
+    content_sha256: str | None = None
+    recorded_by: str | None = None
+
+    def check(self) -> None:
+        """Raises Invalid naming `signature.data` for an empty or unreadable signature."""
+        if self.method == "typed" and not (self.data or "").strip():
+            raise Invalid({"signature.data": ["Type your name as your signature."]})
+        if self.method == "drawn" and not is_png_data_url(self.data or "", MAX_DRAWING):
+            raise Invalid({"signature.data": ["The drawing is not a readable PNG; draw again."]})
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A recorded signature and the job that carries it out."""
+
+    proposal_id: UUID
+    signature_id: UUID
+    job_id: UUID
+
+
+def sign_by_link(evidence: Evidence) -> Signed:
+    """Sign the proposal of the caller's signing link. Raises LinkReplaced, and as `_sign`."""
+    return _sign(linked_proposal(), evidence)
+
+
+def sign_proposal(
+    proposal_id: UUID, evidence: Evidence, *, version: int | None = None
+) -> Signed:
+    """Record a signature for a client, by staff or by a program (document S, 7e).
+
+    Raises NotFound, StaleVersion, and as `_sign`.
+    """
+    return _sign(lock(Proposal, proposal_id, version=version), evidence)
+
+
+def _sign(proposal: Proposal, evidence: Evidence) -> Signed:
+    """Write the signature on the locked proposal.
+
+    Raises AlreadySigned naming the engagement, InvalidTransition, Expired by the database's
+    clock, ContentChanged when the signer saw something else, and Invalid.
+    """
+    if proposal.status == "signed":
+        raise AlreadySigned(proposal.converted_engagement_id)
+    if PROPOSAL.allows(proposal.status, "signed"):
+        check_not_expired(proposal)
+        if evidence.content_sha256 not in (None, proposal.content_sha256):
+            raise ContentChanged()
+        evidence.check()
+        proposal.signed_at = now()
+    move(proposal, PROPOSAL, "signed", type="signed", metadata={"version": proposal.version})
+    contract = _sign_contract(proposal)
+    values = asdict(evidence) | {"content_sha256": proposal.content_sha256}
+    signature = Signature(
+        proposal_id=proposal.id,
+        contract_id=contract.id,
+        version=proposal.version,
+        signed_at=now(),
+        **values,
+    )
+    db.session.add(signature)
+    _win_deal(proposal)
+    db.session.flush()  # the signature's id and its unique keys, before the job refers to it
+    job_id = enqueue(
+        "sales.fulfil_signature", signature.id, {"signature_id": str(signature.id)}
+    )
+    return Signed(proposal.id, signature.id, job_id)
+
+
+def _sign_contract(proposal: Proposal) -> Contract:
+    """Sign the proposal's contract; made here unless somebody drew one up before."""
+    contract = db.session.scalars(
+        select(Contract)
+        .where(
+            Contract.organization_id == current_organization_id(),
+            Contract.proposal_id == proposal.id,
+        )
+        .with_for_update()
+    ).one_or_none()
+    if contract is None:
+        contract = Contract(
+            organization_id=current_organization_id(),
+            number=next_number("contract"),
+            name=proposal.name,
+            status="signed",
+            proposal_id=proposal.id,
+            deal_id=proposal.deal_id,
+            client_company_id=proposal.client_company_id,
+            contact_id=proposal.contact_id,
+            content_sha256=proposal.content_sha256,
+            currency=proposal.currency,
+            total_value=proposal.total,
+            start_date=now().date(),
+            signed_at=now(),
+        )
+        return create(contract)
+    contract.content_sha256 = proposal.content_sha256
+    contract.signed_at = now()
+    move(contract, CONTRACT, "signed", type="signed")
+    return contract
+
+
+def _win_deal(proposal: Proposal) -> None:
+    """The proposal's deal is won; a signature is the only way there (*Deal stages*)."""
+    if proposal.deal_id is None:
+        return
+    deal = db.session.scalars(
+        select(Deal)
+        .where(Deal.organization_id == current_organization_id(), Deal.id == proposal.deal_id)
+        .with_for_update()
+    ).one_or_none()
+    if deal is None or deal.stage == "won":
+        return
+    if not DEAL.allows(deal.stage, "won"):
+        # It was given up before the client signed after all: it is open again, and won.
+        deal.closed_at = None
+        move(deal, DEAL, "lead")
+    deal.closed_at = now()
+    move(deal, DEAL, "won")
+

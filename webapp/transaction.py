@@ -1,0 +1,90 @@
+"""One transaction per request, bound to its tenant; its jobs are hinted at after the commit.
+
+Only this module and `tasks/base.py` commit.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import psycopg
+from sqlalchemy.exc import DBAPIError
+
+from models.base import db
+from models.tenancy import Scope, in_scope
+from webapp.publisher import publisher
+from webapp.services.exceptions import Unavailable
+
+T = TypeVar("T")
+
+RETRIES = 3
+# deadlock, serialization failure: the database's own advice is to run the transaction again
+_RETRYABLE = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+_BUSY = (
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.TooManyConnections,
+    psycopg.errors.DiskFull,
+)
+
+
+class RunAgain(Exception):
+    """The transaction lost a race that its repetition will see."""
+
+
+@contextmanager
+def transaction(scope: Scope) -> Iterator[None]:
+    """Run the block in one transaction of `scope`: committed at its end, or not at all."""
+    session = db.session()
+    scope.in_transaction = True
+    try:
+        session.connection()  # begins, and so resolves the scope
+        yield
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        scope.in_transaction = False
+        session.close()
+
+
+def in_transaction(scope: Scope, work: Callable[[], T]) -> T:
+    """Run `work` in a transaction of `scope` and hint at its jobs once it has committed.
+
+    Deadlocks and serialization failures are repeated up to 3 times (reliability.md, *Faults*).
+    Raises Unavailable when that was not enough or the database is too busy.
+    """
+    for attempt in range(RETRIES + 1):
+        scope.jobs.clear()
+        scope.idempotent_answer = None
+        resolved = scope.principal if scope.credential_digest is None else None
+        scope.principal = resolved
+        try:
+            with in_scope(scope), transaction(scope):
+                result = work()
+            break
+        except RunAgain:
+            if attempt == RETRIES:
+                raise Unavailable() from None
+        except DBAPIError as error:
+            if isinstance(error.orig, _BUSY):
+                raise Unavailable() from error
+            if attempt == RETRIES or not isinstance(error.orig, _RETRYABLE):
+                if isinstance(error.orig, _RETRYABLE):
+                    raise Unavailable() from error
+                raise
+            time.sleep(random.uniform(0.005, 0.03) * 2**attempt)
+    publish(scope)
+    return result
+
+
+def publish(scope: Scope) -> None:
+    """The after-commit hook: hint at the jobs that the committed transaction asked for."""
+    if scope.jobs and scope.principal is not None:
+        publisher().publish(scope.principal.organization_id, scope.jobs)
+        scope.jobs.clear()
