@@ -2,12 +2,17 @@
 
 from celery.signals import worker_process_init
 
+import tasks
 from models.base import db
 from webapp import create_app
 
+assert tasks  # registers every kind of job
+
 app = create_app()
 celery = app.extensions["celery"]
+celery.flask_app = app
 celery.conf.broker_transport_options = app.config["SETTINGS"].celery_worker_transport()
+celery.conf.beat_scheduler = "tasks.schedule:SlotScheduler"
 
 
 @worker_process_init.connect

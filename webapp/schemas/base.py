@@ -74,6 +74,26 @@ def text(*, required: bool = False, allow_none: bool = True, **kwargs: Any) -> P
     )
 
 
+EMAIL = validate.And(
+    validate.Length(max=254), validate.Email(error="This is not an e-mail address.")
+)
+
+
+def url(*, required: bool = False, allow_none: bool = True) -> PlainText:
+    """A web address that a browser may be sent to: http or https, up to 2,048 characters."""
+    return PlainText(
+        required=required,
+        allow_none=allow_none,
+        validate=[
+            validate.Length(max=2048),
+            validate.Regexp(
+                r"^https?://[^\s/?#@\\]+([/?#]\S*)?$(?!\n)",
+                error="Send an address that begins with http:// or https://.",
+            ),
+        ],
+    )
+
+
 def reference(*, required: bool = False, allow_none: bool = True) -> fields.UUID:
     """The id of another record of the organization."""
     return fields.UUID(required=required, allow_none=allow_none)

@@ -8,6 +8,7 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 
 from models.states import ENGAGEMENT, ORDER, PROPOSAL
 from webapp.schemas.base import (
+    EMAIL,
     NAME_LENGTH,
     Currency,
     Input,
@@ -24,9 +25,6 @@ from webapp.schemas.base import (
 from webapp.schemas.engagements import CompanyBrief, ContactBrief, ProjectBrief
 
 MAX_ITEMS = 200
-EMAIL = validate.And(
-    validate.Length(max=254), validate.Email(error="This is not an e-mail address.")
-)
 
 
 class CompanyInline(Input):

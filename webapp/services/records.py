@@ -66,11 +66,11 @@ def lock(
     return record
 
 
-def create(record: R, *, engagement_id: UUID | None = None) -> R:
+def create(record: R, **event: Any) -> R:
     """Insert the record and tell the activity log. Flushes, so that later rows may refer to it."""
     db.session.add(record)
     db.session.flush()
-    record_activity(record, "created", engagement_id=engagement_id)
+    record_activity(record, "created", **event)
     return record
 
 

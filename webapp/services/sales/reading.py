@@ -8,6 +8,8 @@ from uuid import UUID
 
 from sqlalchemy import Text, cast, func, select
 
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+
 from models.access import Query, bound, resolve_scope
 from models.billing import Order
 from models.crm import ClientCompany, Contact
@@ -77,9 +79,12 @@ _CREATED_PROJECTS = (
     select(
         func.coalesce(
             func.json_agg(
-                func.json_build_object(
-                    "id", Project.id, "name", Project.name,
-                    "phase", Project.phase, "status", Project.status,
+                aggregate_order_by(
+                    func.json_build_object(
+                        "id", Project.id, "name", Project.name,
+                        "phase", Project.phase, "status", Project.status,
+                    ),
+                    ProposalItem.position,
                 )
             ),
             func.json_build_array(),

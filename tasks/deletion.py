@@ -1,0 +1,14 @@
+"""What was deleted long ago goes for good."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tasks.base import job
+from webapp.services.deletion import purge
+
+
+@job("deletion.purge")
+def purge_deleted(_payload: dict[str, Any]) -> None:
+    """Hard-delete one bounded batch past its retention; asks for the next one if more is left."""
+    purge()

@@ -1,0 +1,116 @@
+"""What proposals and signatures leave to be done."""
+
+from __future__ import annotations
+
+from email.message import EmailMessage
+from typing import Any
+from uuid import UUID
+
+from flask import current_app
+
+from tasks.base import job
+from webapp.mail import compose, deliver
+from webapp.services import secrets
+from webapp.services.sales import after_signing, fulfilment, sending
+
+
+@job("sales.fulfil_signature")
+def fulfil_signature(payload: dict[str, Any]) -> None:
+    """Create engagement, projects, order and the rest of what a signature promises."""
+    fulfilment.fulfil_signature(UUID(payload["signature_id"]))
+
+
+@job("sales.render_signed_document")
+def render_signed_document(payload: dict[str, Any]) -> None:
+    """Render the signed PDF with its certificate page, and keep it."""
+    base_url = current_app.config["SETTINGS"].base_url
+    after_signing.store_signed_document(UUID(payload["signature_id"]), f"{base_url}/verify")
+
+
+@job("sales.mail_signing_link", then=deliver)
+def mail_signing_link(payload: dict[str, Any]) -> EmailMessage | None:
+    """Send the client the link to read and sign."""
+    link_id = UUID(payload["link_id"])
+    facts = after_signing.link_facts(link_id)
+    if facts is None:
+        return None
+    proposal = facts["proposal"]
+    return compose(
+        "signing_link",
+        link_id,
+        to=_client(facts),
+        subject=f"Proposal {proposal['number']}: {proposal['name']}",
+        signing_url=_signing_url(link_id),
+        **facts,
+    )
+
+
+@job("sales.mail_signed", then=deliver)
+def mail_signed(payload: dict[str, Any]) -> EmailMessage:
+    """Thank the client, and tell what was set up."""
+    facts = after_signing.signature_facts(UUID(payload["signature_id"]))
+    base_url = current_app.config["SETTINGS"].base_url
+    link_id = facts["link_id"]
+    return compose(
+        "signed_client",
+        payload["signature_id"],
+        to=_client(facts),
+        subject=f"Signed: {facts['proposal']['name']}",
+        verify_url=f"{base_url}/verify",
+        signed_url=_signing_url(link_id) if link_id else None,
+        **facts,
+    )
+
+
+@job("sales.mail_signed_owner", then=deliver)
+def mail_signed_owner(payload: dict[str, Any]) -> EmailMessage | None:
+    """Tell the proposal's owner that the client signed."""
+    facts = after_signing.signature_facts(UUID(payload["signature_id"]))
+    if facts["owner"] is None:
+        return None
+    proposal = facts["proposal"]
+    return compose(
+        "signed_owner",
+        payload["signature_id"],
+        to=facts["owner"],
+        subject=f"{proposal['client']['name']} signed {proposal['number']}",
+        console_url=_console_url(),
+        **facts,
+    )
+
+
+@job("sales.mail_declined", then=deliver)
+def mail_declined(payload: dict[str, Any]) -> EmailMessage | None:
+    """Tell the proposal's owner that the client declined, and why."""
+    facts = after_signing.decline_facts(UUID(payload["proposal_id"]))
+    if facts is None or facts["owner"] is None:
+        return None
+    proposal = facts["proposal"]
+    return compose(
+        "declined_owner",
+        f"{payload['proposal_id']}.{proposal['version']}",
+        to=facts["owner"],
+        subject=f"{proposal['client']['name']} declined {proposal['number']}",
+        console_url=_console_url(),
+        **facts,
+    )
+
+
+@job("sales.expire_proposals")
+def expire_proposals(_payload: dict[str, Any]) -> None:
+    """Expire the sent proposals whose time has passed."""
+    sending.expire_proposals()
+
+
+def _client(facts: dict[str, Any]) -> tuple[str, str]:
+    contact = facts["contact"]
+    return f"{contact['first_name']} {contact['last_name']}", contact["email"]
+
+
+def _signing_url(link_id: UUID) -> str:
+    settings = current_app.config["SETTINGS"]
+    return f"{settings.base_url}/sign/{secrets.link_token(settings.secret_key, link_id)}"
+
+
+def _console_url() -> str:
+    return f"{current_app.config['SETTINGS'].base_url}/console"

@@ -1,0 +1,132 @@
+"""Beat: periodic work, one run for each time slot, however many beats run.
+
+A slot is opened in PostgreSQL together with its jobs, in one transaction; the first beat that
+comes wins, and a slot that was missed is opened late (reliability.md, *Faults*).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import structlog
+from celery.beat import Scheduler
+from flask import Flask
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from models.base import uuid7
+from tasks.dispatcher import dispatcher_engine
+
+log = structlog.get_logger(__name__)
+
+EVERYBODY = "SELECT id FROM organizations"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Periodic work: a job of `kind` every `seconds` for each organization that `due` finds."""
+
+    kind: str
+    seconds: int
+    due: str
+
+
+ENTRIES = (
+    Entry(
+        "sales.expire_proposals",
+        60,
+        "SELECT DISTINCT organization_id FROM proposals"
+        " WHERE status = 'sent' AND valid_until <= now()",
+    ),
+    Entry("deletion.purge", 24 * 3600, EVERYBODY),
+    Entry(
+        "jobs.prune",
+        3600,
+        "SELECT organization_id FROM jobs"
+        " WHERE state = 'done' AND finished_at < now() - interval '7 days'"
+        " UNION SELECT organization_id FROM idempotency_keys"
+        " WHERE created_at < now() - interval '24 hours'",
+    ),
+)
+
+_OPEN = text(
+    """INSERT INTO beat_slots (name, slot)
+       VALUES (:name, to_timestamp(floor(extract(epoch FROM now()) / :seconds) * :seconds))
+       ON CONFLICT DO NOTHING RETURNING slot"""
+)
+_COUNT = text("UPDATE beat_slots SET jobs = :jobs WHERE name = :name AND slot = :slot")
+_FORGET = text(
+    "DELETE FROM beat_slots WHERE name = :name AND slot < CAST(:slot AS timestamptz)"
+    " - greatest(interval '7 days', 3 * make_interval(secs => :seconds))"
+)
+_INSERT = text(
+    """INSERT INTO jobs (organization_id, id, kind, dedupe_key, payload)
+       VALUES (:organization_id, :id, :kind, :dedupe_key, '{"v": 1}')
+       ON CONFLICT DO NOTHING"""
+)
+
+
+def open_slot(connection: Connection, entry: Entry) -> list[tuple[UUID, UUID]] | None:
+    """Open the entry's current slot, by the database's clock, with its jobs.
+
+    Returns the jobs as (organization, id), or None when the slot was open already. `Entry.due`
+    is our own text, never a client's.
+    """
+    values = {"name": entry.kind, "seconds": entry.seconds}
+    slot = connection.execute(_OPEN, values).scalar()
+    if slot is None:
+        return None
+    jobs = [(organization, uuid7()) for organization in connection.scalars(text(entry.due))]
+    if jobs:
+        connection.execute(
+            _INSERT,
+            [
+                {
+                    "organization_id": organization,
+                    "id": job_id,
+                    "kind": entry.kind,
+                    "dedupe_key": slot.isoformat(),
+                }
+                for organization, job_id in jobs
+            ],
+        )
+    connection.execute(_COUNT, {"jobs": len(jobs), "name": entry.kind, "slot": slot})
+    connection.execute(_FORGET, {**values, "slot": slot})
+    return jobs
+
+
+class SlotScheduler(Scheduler):
+    """Celery beat's scheduler: each tick opens the slots that are due."""
+
+    TICK_SECONDS = 1.0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._engine: Engine | None = None
+        super().__init__(*args, **kwargs)
+
+    def setup_schedule(self) -> None:
+        """The entries are ours; there is nothing to keep in a file."""
+
+    def tick(self, *_args: Any, **_kwargs: Any) -> float:
+        """Open what is due; returns the seconds until the next look."""
+        flask_app: Flask = self.app.flask_app
+        if self._engine is None:
+            self._engine = dispatcher_engine(flask_app.config["SETTINGS"])
+        for entry in ENTRIES:
+            try:
+                with self._engine.begin() as connection:
+                    jobs = open_slot(connection, entry)
+            except SQLAlchemyError as error:
+                log.warning("beat_slot_failed", name=entry.kind, error=type(error).__name__)
+                continue
+            if jobs is not None:
+                log.info("beat_slot_opened", name=entry.kind, jobs=len(jobs))
+                for organization, job_id in jobs:
+                    flask_app.extensions["publisher"].publish(organization, [(entry.kind, job_id)])
+        return self.TICK_SECONDS
+
+    @property
+    def info(self) -> str:
+        return "slots in PostgreSQL"

@@ -1,0 +1,30 @@
+"""Contacts: the people on the client's side."""
+
+from __future__ import annotations
+
+from webapp.api.crud import Crud
+from webapp.api.desk import Desk
+from webapp.schemas.base import EMAIL, PlainText, reference
+from webapp.schemas.crm import CompanyOut, ContactChange, ContactCreate, ContactOut
+from webapp.services.crm import contacts as services
+from webapp.services.crm.contacts import CONTACTS
+
+desk = Desk("contacts", "/api/contacts", description="The people on the client's side.")
+
+contacts = Crud(
+    desk,
+    "contact",
+    domain="crm",
+    reader=CONTACTS,
+    out=ContactOut,
+    filters={
+        "client_company_id": reference(allow_none=False),
+        "email": PlainText(validate=EMAIL),
+    },
+    expand={"client_company": CompanyOut},
+)
+contacts.list("List contacts")
+contacts.create("Create a contact", ContactCreate, services.create_contact)
+contacts.retrieve("Retrieve a contact")
+contacts.update("Update a contact", ContactChange, services.update_contact)
+contacts.delete("Delete a contact", services.trash_contact)

@@ -1,0 +1,35 @@
+"""Deals: opportunities on their way to a signature."""
+
+from __future__ import annotations
+
+from webargs.fields import DelimitedList
+
+from models.states import DEAL
+from webapp.api.crud import Crud
+from webapp.api.desk import Desk
+from webapp.schemas.base import StateIn, name, reference
+from webapp.schemas.crm import CompanyOut, ContactOut, DealChange, DealCreate, DealOut
+from webapp.services.crm import deals as services
+from webapp.services.crm.deals import DEALS
+
+desk = Desk("deals", "/api/deals", description="Opportunities on their way to a signature.")
+
+deals = Crud(
+    desk,
+    "deal",
+    domain="crm",
+    reader=DEALS,
+    out=DealOut,
+    filters={
+        "stage": DelimitedList(StateIn(DEAL)),
+        "client_company_id": reference(allow_none=False),
+        "contact_id": reference(allow_none=False),
+        "owner_id": name(),
+    },
+    expand={"client_company": CompanyOut, "contact": ContactOut},
+)
+deals.list("List deals")
+deals.create("Create a deal", DealCreate, services.create_deal)
+deals.retrieve("Retrieve a deal")
+deals.update("Update a deal", DealChange, services.update_deal)
+deals.delete("Delete a deal", services.trash_deal)

@@ -1,0 +1,32 @@
+"""Services: what the firm sells."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+
+from webapp.api.crud import Crud
+from webapp.api.desk import Desk
+from webapp.schemas.base import reference
+from webapp.schemas.catalog import ServiceChange, ServiceCreate, ServiceOut
+from webapp.services.catalog import services as catalog
+from webapp.services.catalog.services import SERVICES
+
+desk = Desk("services", "/api/services", description="What the firm sells, at its list price.")
+
+services = Crud(
+    desk,
+    "service",
+    domain="catalog",
+    reader=SERVICES,
+    out=ServiceOut,
+    filters={
+        "is_active": fields.Boolean(),
+        "project_template_id": reference(allow_none=False),
+    },
+    self_contained=True,
+)
+services.list("List services")
+services.create("Create a service", ServiceCreate, catalog.create_service)
+services.retrieve("Retrieve a service")
+services.update("Update a service", ServiceChange, catalog.update_service)
+services.delete("Delete a service", catalog.trash_service)

@@ -1,0 +1,55 @@
+"""How amounts, days and times look to people, on pages and in mails."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Flask, g
+
+_SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
+
+
+def money(amount: Any, currency: str) -> str:
+    """`€4,800.00`, or `4,800.00 CHF` where the currency's sign is not known everywhere."""
+    try:
+        figure = f"{Decimal(str(amount)):,.2f}"
+    except InvalidOperation:
+        figure = str(amount)
+    symbol = _SYMBOLS.get(currency)
+    return f"{symbol}{figure}" if symbol else f"{figure} {currency}"
+
+
+def day(value: dt.date | dt.datetime | str | None, timezone: str | None = None) -> str:
+    """`8 April 2026`, in the organization's time zone."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        value = dt.datetime.fromisoformat(value)
+    if isinstance(value, dt.datetime):
+        value = value.astimezone(_zone(timezone))
+    return f"{value.day} {value:%B %Y}"
+
+
+def moment(value: dt.datetime | str | None, timezone: str | None = None) -> str:
+    """`8 April 2026, 17:30 CEST`, in the organization's time zone."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        value = dt.datetime.fromisoformat(value)
+    local = value.astimezone(_zone(timezone))
+    return f"{day(local, timezone)}, {local:%H:%M %Z}"
+
+
+def _zone(timezone: str | None) -> ZoneInfo:
+    if timezone is None:
+        timezone = g.get("timezone")
+    return ZoneInfo(timezone or "UTC")
+
+
+def init_formats(app: Flask) -> None:
+    app.add_template_filter(money)
+    app.add_template_filter(day)
+    app.add_template_filter(moment)

@@ -1,0 +1,89 @@
+"""Mail going out: written from templates, handed to the SMTP server, or put into a folder.
+
+Handing over is an effect outside the database: it happens at least once, and the Message-ID,
+made from the job's subject, is the receiver's dedupe key (architecture.md, *The one mechanism*).
+"""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import formataddr, formatdate, parseaddr
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from flask import current_app, g, render_template
+
+TIMEOUT_SECONDS = 10
+
+
+def compose(
+    template: str, key: object, *, to: tuple[str, str], subject: str, **facts: Any
+) -> EmailMessage:
+    """The mail `mail/<template>` to `to` (name, address), as text and HTML.
+
+    `key` makes the Message-ID, so that a mail sent twice can be told from two mails.
+    """
+    settings = current_app.config["SETTINGS"]
+    g.timezone = facts.get("timezone")
+    message = EmailMessage(policy=SMTP)
+    message["From"] = settings.mail_from
+    name, address = to
+    message["To"] = formataddr((_one_line(name), _one_line(address)))
+    message["Subject"] = _one_line(subject)[:200]
+    message["Date"] = formatdate(usegmt=True)
+    domain = parseaddr(settings.mail_from)[1].rpartition("@")[2] or "localhost"
+    message["Message-ID"] = f"<{template}.{key}@{domain}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(render_template(f"mail/{template}.txt", **facts))
+    message.add_alternative(render_template(f"mail/{template}.html", **facts), subtype="html")
+    return message
+
+
+def deliver(message: EmailMessage) -> None:
+    """Hand the mail to SMTP_URL's server, or write it into `var/mail/` where none is set.
+
+    Raises smtplib.SMTPException or OSError when it was not taken; the job tries again.
+    """
+    settings = current_app.config["SETTINGS"]
+    if settings.smtp_url is None:
+        _write(message, settings.var_dir / "mail")
+    else:
+        _hand_over(message, settings.smtp_url)
+
+
+def _write(message: EmailMessage, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    name = message["Message-ID"].strip("<>").replace("@", "_at_").replace("/", "_")
+    draft = folder / f".{name}.part"
+    draft.write_bytes(message.as_bytes())
+    draft.rename(folder / f"{name}.eml")
+
+
+def _hand_over(message: EmailMessage, url: str) -> None:
+    """smtp:// uses STARTTLS where the server offers it; smtps:// is TLS from the start."""
+    parts = urlsplit(url)
+    host = parts.hostname or "localhost"
+    context = ssl.create_default_context()
+    server: smtplib.SMTP
+    if parts.scheme == "smtps":
+        server = smtplib.SMTP_SSL(
+            host, parts.port or 465, timeout=TIMEOUT_SECONDS, context=context
+        )
+    else:
+        server = smtplib.SMTP(host, parts.port or 25, timeout=TIMEOUT_SECONDS)
+    with server:
+        server.ehlo()
+        if parts.scheme == "smtp" and server.has_extn("starttls"):
+            server.starttls(context=context)
+            server.ehlo()
+        if parts.username:
+            server.login(unquote(parts.username), unquote(parts.password or ""))
+        server.send_message(message)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,46 @@
+"""Services, the things the firm sells: how they are read, made, changed and trashed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from models.base import TenantRecord
+from models.catalog import ProjectTemplate, Service
+from webapp.services.reading import Reader, equals
+from webapp.services.records import change, check_references, create, lock, trash
+
+SERVICES = Reader(
+    Service,
+    noun="service",
+    filters={
+        "is_active": equals(Service.is_active),
+        "project_template_id": equals(Service.project_template_id),
+    },
+)
+REFERENCES: dict[str, type[TenantRecord]] = {"project_template_id": ProjectTemplate}
+
+
+def create_service(values: Mapping[str, Any]) -> Service:
+    """Make a service. Raises Invalid naming the fields."""
+    check_references(values, REFERENCES)
+    return create(Service(**values))
+
+
+def update_service(
+    values: Mapping[str, Any], service_id: UUID, *, version: int | None = None
+) -> Service:
+    """Change a service; what was sold keeps its own price.
+
+    Raises NotFound, StaleVersion, Invalid naming the fields.
+    """
+    service = lock(Service, service_id, version=version)
+    check_references(values, REFERENCES)
+    change(service, values)
+    return service
+
+
+def trash_service(service_id: UUID, *, version: int | None = None) -> None:
+    """Soft-delete a service; its projects go on. Raises NotFound, StaleVersion."""
+    trash(lock(Service, service_id, version=version))

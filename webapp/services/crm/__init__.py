@@ -1,0 +1,1 @@
+"""The firm's clients: companies, the people in them, and the deals made with them."""

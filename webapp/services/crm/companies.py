@@ -1,0 +1,35 @@
+"""Client companies: how they are read, made, changed and trashed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from models.crm import ClientCompany
+from webapp.services.custom_fields import check_custom_fields
+from webapp.services.reading import Reader
+from webapp.services.records import change, create, lock, trash
+
+COMPANIES = Reader(ClientCompany, noun="company")
+
+
+def create_company(values: Mapping[str, Any]) -> ClientCompany:
+    """Make a company. Raises Invalid naming the fields."""
+    check_custom_fields("company", values.get("custom_fields"), creating=True)
+    return create(ClientCompany(**values))
+
+
+def update_company(
+    values: Mapping[str, Any], company_id: UUID, *, version: int | None = None
+) -> ClientCompany:
+    """Change a company. Raises NotFound, StaleVersion, Invalid naming the fields."""
+    company = lock(ClientCompany, company_id, version=version)
+    check_custom_fields("company", values.get("custom_fields"))
+    change(company, values)
+    return company
+
+
+def trash_company(company_id: UUID, *, version: int | None = None) -> None:
+    """Soft-delete a company; what names it goes on naming it. Raises NotFound, StaleVersion."""
+    trash(lock(ClientCompany, company_id, version=version))

@@ -1,0 +1,72 @@
+"""Contacts: how they are read, made, changed and trashed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func
+
+from models.base import TenantRecord
+from models.crm import ClientCompany, Contact
+from webapp.services.crm.companies import COMPANIES
+from webapp.services.custom_fields import check_custom_fields
+from webapp.services.reading import Filter, Reader, brief, equals
+from webapp.services.records import (
+    change,
+    check_references,
+    create,
+    lock,
+    refuse_duplicate,
+    trash,
+)
+
+CONTACTS = Reader(
+    Contact,
+    noun="contact",
+    extra={
+        "client_company": brief(ClientCompany, Contact.client_company_id, name=ClientCompany.name)
+    },
+    filters={
+        "client_company_id": equals(Contact.client_company_id),
+        "email": Filter(lambda value: Contact.email_key == func.lower(value), Contact.email.type),
+    },
+    expandable={"client_company": ("client_company_id", COMPANIES)},
+    deferred=("email_key",),
+)
+REFERENCES: dict[str, type[TenantRecord]] = {"client_company_id": ClientCompany}
+
+
+def create_contact(values: Mapping[str, Any]) -> Contact:
+    """Make a contact. Raises Invalid naming the fields, Conflict when the e-mail is taken."""
+    check_references(values, REFERENCES)
+    check_custom_fields("contact", values.get("custom_fields"), creating=True)
+    with _own_email():
+        return create(Contact(**values))
+
+
+def update_contact(
+    values: Mapping[str, Any], contact_id: UUID, *, version: int | None = None
+) -> Contact:
+    """Change a contact.
+
+    Raises NotFound, StaleVersion, Invalid naming the fields, Conflict when the e-mail is taken.
+    """
+    contact = lock(Contact, contact_id, version=version)
+    check_references(values, REFERENCES)
+    check_custom_fields("contact", values.get("custom_fields"))
+    with _own_email():
+        change(contact, values)
+    return contact
+
+
+def trash_contact(contact_id: UUID, *, version: int | None = None) -> None:
+    """Soft-delete a contact; the e-mail is free again. Raises NotFound, StaleVersion."""
+    trash(lock(Contact, contact_id, version=version))
+
+
+def _own_email() -> AbstractContextManager[None]:
+    message = "Another contact has this e-mail address."
+    return refuse_duplicate("uq_contacts_email_key", "email", message)

@@ -1,0 +1,111 @@
+"""Deals: how they are read, made, moved along their stages and trashed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from models.base import TenantRecord
+from models.crm import ClientCompany, Contact, Deal
+from models.states import DEAL
+from models.tenancy import current_principal
+from webapp.services.crm.companies import COMPANIES
+from webapp.services.crm.contacts import CONTACTS
+from webapp.services.custom_fields import check_custom_fields
+from webapp.services.exceptions import Conflict, Invalid
+from webapp.services.reading import Reader, among, brief, equals
+from webapp.services.records import change, check_references, create, lock, move, now, trash
+
+DEALS = Reader(
+    Deal,
+    noun="deal",
+    extra={
+        "client_company": brief(ClientCompany, Deal.client_company_id, name=ClientCompany.name),
+        "contact": brief(
+            Contact,
+            Deal.contact_id,
+            first_name=Contact.first_name,
+            last_name=Contact.last_name,
+            email=Contact.email,
+        ),
+    },
+    filters={
+        "stage": among(Deal.stage),
+        "client_company_id": equals(Deal.client_company_id),
+        "contact_id": equals(Deal.contact_id),
+        "owner_id": equals(Deal.owner_id),
+    },
+    expandable={
+        "client_company": ("client_company_id", COMPANIES),
+        "contact": ("contact_id", CONTACTS),
+    },
+)
+REFERENCES: dict[str, type[TenantRecord]] = {
+    "client_company_id": ClientCompany,
+    "contact_id": Contact,
+}
+
+
+def create_deal(values: Mapping[str, Any]) -> Deal:
+    """Make a deal, the caller's own unless `owner_id` says whose.
+
+    Raises Invalid naming the fields, and Conflict for one that is won already.
+    """
+    stage = values.get("stage", DEAL.initial)
+    _refuse_winning(stage)
+    _check(stage, values)
+    check_references(values, REFERENCES)
+    check_custom_fields("deal", values.get("custom_fields"), creating=True)
+    deal = Deal(**{"owner_id": current_principal().actor["id"], **values})
+    if stage == "lost":
+        deal.closed_at = now()
+    return create(deal)
+
+
+def update_deal(values: Mapping[str, Any], deal_id: UUID, *, version: int | None = None) -> Deal:
+    """Change a deal; a new stage moves it along its machine, and `closed_at` follows.
+
+    Raises NotFound, StaleVersion, Invalid naming the fields, InvalidTransition, and Conflict
+    when it shall be won by hand (product.md, *Deal stages*).
+    """
+    values = dict(values)
+    deal = lock(Deal, deal_id, version=version)
+    stage = values.pop("stage", deal.stage)
+    if stage != deal.stage:
+        _refuse_winning(stage)
+    _check(stage, {"value": deal.value, "currency": deal.currency, **values})
+    check_references(values, REFERENCES)
+    check_custom_fields("deal", values.get("custom_fields"))
+    change(deal, values)
+    if stage != deal.stage:
+        _move(deal, stage)
+    return deal
+
+
+def trash_deal(deal_id: UUID, *, version: int | None = None) -> None:
+    """Soft-delete a deal. Raises NotFound, StaleVersion."""
+    trash(lock(Deal, deal_id, version=version))
+
+
+def _move(deal: Deal, stage: str) -> None:
+    reason = deal.lost_reason if stage == "lost" else None
+    moment = now()
+    if DEAL.allows(deal.stage, stage):
+        deal.closed_at = moment if stage == "lost" else None
+        deal.lost_reason = reason
+    move(deal, DEAL, stage, reason=reason)
+
+
+def _refuse_winning(stage: str) -> None:
+    if stage == "won":
+        raise Conflict(
+            "A deal is won by a signature: send a proposal that names the deal, and have it signed."
+        )
+
+
+def _check(stage: str, values: Mapping[str, Any]) -> None:
+    if values.get("lost_reason") is not None and stage != "lost":
+        raise Invalid({"lost_reason": ["Only a deal that is lost has a reason for it."]})
+    if values.get("value") is not None and values.get("currency") is None:
+        raise Invalid({"currency": ["Say the currency of value."]})
