@@ -18,8 +18,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     from webapp.auth.guard import refuse_unguarded_routes
     from webapp.errors import init_errors
     from webapp.extensions import init_extensions
+    from webapp.formats import init_formats
     from webapp.logs import configure_logs
     from webapp.requests import init_requests
+    from webapp.waiting import init_waiting
 
     assert models  # every table is known before the first mapper is used
     settings = settings or Settings.from_environment()
@@ -31,6 +33,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     init_requests(app)
     init_errors(app)
     init_extensions(app)
+    init_formats(app)
+    init_waiting(app)
     api.init_api(app)
     pages.init_pages(app)
     refuse_unguarded_routes(app)

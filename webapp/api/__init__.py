@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Flask
 
-from webapp.api import engagements, health
+from webapp.api import engagements, health, proposals, public
 from webapp.api.document import make_api
 
-RESOURCES = (engagements,)
+RESOURCES = (engagements, proposals, public)
 
 
 def init_api(app: Flask) -> None:

@@ -74,6 +74,11 @@ def text(*, required: bool = False, allow_none: bool = True, **kwargs: Any) -> P
     )
 
 
+def flag(**kwargs: Any) -> fields.Boolean:
+    """A JSON true or false; words for them are refused."""
+    return fields.Boolean(truthy={True}, falsy={False}, **kwargs)
+
+
 EMAIL = validate.And(
     validate.Length(max=254), validate.Email(error="This is not an e-mail address.")
 )

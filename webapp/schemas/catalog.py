@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from marshmallow import fields
 
-from webapp.schemas.base import Currency, Input, Moment, Money, Output, name, reference, text
+from webapp.schemas.base import (
+    Currency,
+    Input,
+    Moment,
+    Money,
+    Output,
+    flag,
+    name,
+    reference,
+    text,
+)
 
 
 class ServiceChange(Input):
@@ -13,7 +23,7 @@ class ServiceChange(Input):
     price = Money()
     currency = Currency()
     project_template_id = reference()
-    is_active = fields.Boolean()
+    is_active = flag()
 
 
 class ServiceCreate(ServiceChange):

@@ -55,3 +55,7 @@ def enqueue(
     if run_at is None:
         current_scope().jobs.append((kind, job_id))
     return job_id
+
+
+def prune() -> None:
+    """x"""

@@ -6,29 +6,32 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from models.base import SoftDeletable, TenantRecord, db, uuid7
-from models.conversations import Conversation, Message
+from models.base import TenantRecord, db, uuid7
 from models.crm import ClientCompany, Contact, Deal
 from models.engagements import Engagement
 from models.files import FileObject
-from models.projects import Milestone, Project, Task
+from models.projects import Project
 from models.sales import Contract
 from models.states import ENGAGEMENT
 from models.tenancy import current_organization_id, current_principal
 from webapp.services.activity import record_activity
 from webapp.services.custom_fields import check_custom_fields
 from webapp.services.exceptions import Invalid, NotFound, StaleVersion
+from webapp.services.projects.changing import below_projects
 from webapp.services.records import (
+    Below,
     change,
     check_references,
     create,
     lock,
     move,
     now,
+    restore_below,
     touch,
     trash,
+    trash_below,
 )
 
 REFERENCES: dict[str, type[TenantRecord]] = {
@@ -45,7 +48,7 @@ def create_engagement(values: Mapping[str, Any]) -> Engagement:
     check_references(values, REFERENCES)
     check_custom_fields("engagement", values.get("custom_fields"), creating=True)
     check_value(values.get("total_value"), values.get("currency"))
-    values.setdefault("owner_id", str(current_principal().credential_id))
+    values.setdefault("owner_id", current_principal().actor["id"])
     engagement = Engagement(organization_id=current_organization_id(), **values)
     if engagement.status in ("completed", "cancelled"):
         engagement.closed_at = now()
@@ -97,15 +100,8 @@ def trash_engagement(engagement_id: UUID, *, version: int | None = None) -> Enga
     """Soft-delete the engagement and everything below it, as one batch."""
     engagement = lock(Engagement, engagement_id, version=version)
     batch_id = uuid7()
-    for model, condition in _children(engagement_id):
-        assert issubclass(model, SoftDeletable)
-        db.session.execute(
-            update(model)
-            .where(condition, model.deleted_at.is_(None))
-            .values(deleted_at=now(), deletion_batch_id=batch_id)
-            .execution_options(synchronize_session=False)
-        )
     trash(engagement, batch_id=batch_id)
+    trash_below(_below(engagement_id), batch_id)
     return engagement
 
 
@@ -124,15 +120,7 @@ def restore_engagement(engagement_id: UUID, *, version: int | None = None) -> En
         raise NotFound("There is no trashed engagement with this id.")
     if version is not None and engagement.row_version != version:
         raise StaleVersion()
-    batch_id = engagement.deletion_batch_id
-    for model, condition in _children(engagement_id):
-        assert issubclass(model, SoftDeletable)
-        db.session.execute(
-            update(model)
-            .where(condition, model.deletion_batch_id == batch_id)
-            .values(deleted_at=None, deletion_batch_id=None)
-            .execution_options(synchronize_session=False)
-        )
+    restore_below(_below(engagement_id), engagement.deletion_batch_id)
     engagement.deleted_at = engagement.deletion_batch_id = None
     touch(engagement)
     record_activity(engagement, "restored")
@@ -145,23 +133,22 @@ def check_value(total: Any, currency: Any) -> None:
         raise Invalid({"currency": ["Say the currency of total_value."]})
 
 
-def _children(engagement_id: UUID) -> list[tuple[type[TenantRecord], Any]]:
-    """What lies below an engagement and goes with it, with the condition that finds it."""
-    organization = current_organization_id()
+def _below(engagement_id: UUID) -> list[Below]:
+    """What lies below an engagement and goes with it, from the top down."""
+    organization_id = current_organization_id()
     projects = select(Project.id).where(
-        Project.organization_id == organization, Project.engagement_id == engagement_id
+        Project.organization_id == organization_id, Project.engagement_id == engagement_id
     )
-    conversations = select(Conversation.id).where(
-        Conversation.organization_id == organization, Conversation.project_id.in_(projects)
-    )
-    found: list[tuple[type[TenantRecord], Any]] = [
-        (Message, Message.conversation_id.in_(conversations)),
-        (Conversation, Conversation.project_id.in_(projects)),
-        (Task, Task.project_id.in_(projects)),
-        (Milestone, Milestone.project_id.in_(projects)),
-        (FileObject, FileObject.engagement_id == engagement_id),
-        (Project, Project.engagement_id == engagement_id),
-    ]
     return [
-        (model, (model.organization_id == organization) & condition) for model, condition in found
+        (
+            Project,
+            (Project.organization_id == organization_id)
+            & (Project.engagement_id == engagement_id),
+        ),
+        (
+            FileObject,
+            (FileObject.organization_id == organization_id)
+            & (FileObject.engagement_id == engagement_id),
+        ),
+        *below_projects(projects),
     ]

@@ -90,6 +90,7 @@ _CREATED_PROJECTS = (
             func.json_build_array(),
         )
     )
+    .select_from(Project)
     .join(
         ProposalItem,
         (ProposalItem.organization_id == Project.organization_id)

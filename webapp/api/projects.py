@@ -1,0 +1,39 @@
+"""Projects (document S, 7c)."""
+
+from __future__ import annotations
+
+from webargs.fields import DelimitedList
+
+from models.states import PHASE, PROJECT
+from webapp.api.crud import Crud
+from webapp.api.desk import Desk
+from webapp.schemas.base import StateIn, reference
+from webapp.schemas.catalog import ServiceOut
+from webapp.schemas.engagements import EngagementOut
+from webapp.schemas.projects import AdvanceIn, ProjectChange, ProjectCreate, ProjectOut
+from webapp.services.projects import changing
+from webapp.services.projects.phases import advance_project
+from webapp.services.projects.reading import PROJECTS
+
+desk = Desk("projects", "/api/projects", description="The deliverables of an engagement.")
+
+projects = Crud(
+    desk,
+    "project",
+    domain="projects",
+    reader=PROJECTS,
+    out=ProjectOut,
+    filters={
+        "engagement_id": reference(allow_none=False),
+        "status": DelimitedList(StateIn(PROJECT)),
+        "phase": DelimitedList(StateIn(PHASE)),
+        "service_id": reference(allow_none=False),
+    },
+    expand={"engagement": EngagementOut, "service": ServiceOut},
+)
+projects.list("List projects")
+projects.create("Create a project", ProjectCreate, changing.create_project)
+projects.retrieve("Retrieve a project")
+projects.update("Update a project", ProjectChange, changing.update_project)
+projects.delete("Delete a project and what is below it", changing.trash_project)
+projects.action("advance", "Advance a project to its next phase", advance_project, body=AdvanceIn)

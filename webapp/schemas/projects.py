@@ -1,0 +1,77 @@
+"""Projects on the wire (product.md, *Fields on the wire*; document S, 7c)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import fields, validates_schema
+
+from models.states import PHASE, PROJECT
+from webapp.schemas.base import (
+    Day,
+    Input,
+    Moment,
+    Output,
+    PlainText,
+    StateIn,
+    StateLabel,
+    StateNumber,
+    check_order,
+    name,
+    reference,
+    text,
+)
+from webapp.schemas.catalog import ServiceBrief
+from webapp.schemas.sales import EngagementBrief
+
+
+class _ProjectFields(Input):
+    name = name()
+    description = text()
+    service_id = reference()
+    status = StateIn(PROJECT)
+    phase = StateIn(PHASE)
+    start_date = Day(allow_none=True)
+    due_date = Day(allow_none=True)
+    custom_fields = fields.Dict(keys=PlainText())
+
+    @validates_schema
+    def check(self, data: dict[str, Any], **_: Any) -> None:
+        check_order(data, "start_date", "due_date")
+
+
+class ProjectCreate(_ProjectFields):
+    engagement_id = reference(required=True, allow_none=False)
+    name = name(required=True)
+
+
+class ProjectChange(_ProjectFields):
+    """The fields of a project; `reason` goes with a move back (reopening, Testing to Build)."""
+
+    reason = text()
+
+
+class AdvanceIn(Input):
+    """`expected_phase` is the phase the caller believes the project is in."""
+
+    expected_phase = StateIn(PHASE)
+
+
+class ProjectOut(Output):
+    id = fields.UUID()
+    engagement_id = fields.UUID()
+    engagement = fields.Nested(EngagementBrief)
+    service_id = fields.UUID(allow_none=True)
+    service = fields.Nested(ServiceBrief, allow_none=True)
+    name = fields.String()
+    description = fields.String(allow_none=True)
+    status = StateLabel(PROJECT)
+    status_id = StateNumber(PROJECT)
+    phase = StateLabel(PHASE)
+    phase_id = StateNumber(PHASE)
+    start_date = Day(allow_none=True)
+    due_date = Day(allow_none=True)
+    custom_fields = fields.Dict()
+    created_at = Moment()
+    updated_at = Moment()
+    completed_at = Moment(allow_none=True)

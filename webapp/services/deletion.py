@@ -1,0 +1,5 @@
+"""Deletion."""
+
+
+def purge() -> None:
+    """x"""

@@ -1,0 +1,1 @@
+"""Projects: the deliverables of an engagement, and the phases they go through."""

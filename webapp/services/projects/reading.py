@@ -1,0 +1,31 @@
+"""How projects are read."""
+
+from __future__ import annotations
+
+from models.catalog import Service
+from models.engagements import Engagement
+from models.projects import Project
+from webapp.services.catalog.services import SERVICES
+from webapp.services.engagements.reading import ENGAGEMENTS
+from webapp.services.reading import Reader, among, brief, equals
+
+PROJECTS = Reader(
+    Project,
+    noun="project",
+    extra={
+        "engagement": brief(
+            Engagement, Project.engagement_id, name=Engagement.name, status=Engagement.status
+        ),
+        "service": brief(Service, Project.service_id, name=Service.name),
+    },
+    filters={
+        "engagement_id": equals(Project.engagement_id),
+        "status": among(Project.status),
+        "phase": among(Project.phase),
+        "service_id": equals(Project.service_id),
+    },
+    expandable={
+        "engagement": ("engagement_id", ENGAGEMENTS),
+        "service": ("service_id", SERVICES),
+    },
+)
