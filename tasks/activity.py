@@ -1,14 +1,12 @@
-"""The activity log is written behind the changes it tells of."""
+"""Writing the activity log."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from tasks.base import JobRow, batch_job
 from webapp.services.activity import write_events
 
 
 @batch_job("activity.record", size=500)
-def record_activity(jobs: Sequence[JobRow]) -> None:
-    """Write the events these jobs ask for."""
-    write_events([job.id for job in jobs])
+def record(rows: list[JobRow]) -> None:
+    """Write the events that the jobs ask for."""
+    write_events([row.id for row in rows])

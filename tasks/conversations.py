@@ -1,1 +1,14 @@
-"""Conversations."""
+"""Keeping conversations up with their messages."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from tasks.base import JobRow, batch_job
+from webapp.services.conversations.messages import touch_conversations
+
+
+@batch_job("conversations.touch", size=200)
+def touch(rows: list[JobRow]) -> None:
+    """Recompute the times of the conversations that the jobs name, each once."""
+    touch_conversations([UUID(row.payload["conversation_id"]) for row in rows])

@@ -4,10 +4,28 @@ from __future__ import annotations
 
 from flask import Flask
 
-from webapp.api import engagements, health, proposals, public
+from webapp.api import (
+    activity,
+    companies,
+    contacts,
+    conversations,
+    deals,
+    engagements,
+    health,
+    jobs,
+    messages,
+    orders,
+    projects,
+    proposals,
+    public,
+    services,
+)
 from webapp.api.document import make_api
 
-RESOURCES = (engagements, proposals, public)
+RESOURCES = (
+    engagements, activity, projects, conversations, messages, proposals, public, orders,
+    companies, contacts, deals, services, jobs,
+)  # fmt: skip
 
 
 def init_api(app: Flask) -> None:

@@ -49,13 +49,9 @@ def list_query(
 ) -> type[Input]:
     """The query of a list: paging, sorting, counting, and the resource's filters."""
     members: dict[str, Any] = {
-        "limit": fields.Integer(
-            load_default=DEFAULT_LIMIT, validate=validate.Range(1, MAX_LIMIT)
-        ),
+        "limit": fields.Integer(load_default=DEFAULT_LIMIT, validate=validate.Range(1, MAX_LIMIT)),
         "cursor": PlainText(validate=validate.Length(1, 512)),
-        "sort": PlainText(
-            load_default=f"-{sort}", validate=validate.OneOf([sort, f"-{sort}"])
-        ),
+        "sort": PlainText(load_default=f"-{sort}", validate=validate.OneOf([sort, f"-{sort}"])),
         "include": PlainText(validate=validate.OneOf(["total"])),
         **filters,
     }

@@ -9,9 +9,10 @@ from models.states import ENGAGEMENT
 from webapp.api.crud import Crud
 from webapp.api.desk import Desk
 from webapp.schemas.base import NAME_LENGTH, PlainText, StateIn, reference
+from webapp.schemas.crm import CompanyOut, ContactOut
 from webapp.schemas.engagements import EngagementChange, EngagementCreate, EngagementOut
 from webapp.services.engagements import changing
-from webapp.services.engagements.reading import ENGAGEMENTS
+from webapp.services.engagements.reading import ENGAGEMENTS, TRASHED_ENGAGEMENTS
 
 desk = Desk("engagements", "/api/engagements", description="The hub of the work for a client.")
 
@@ -21,6 +22,8 @@ engagements = Crud(
     domain="engagements",
     reader=ENGAGEMENTS,
     out=EngagementOut,
+    expand={"client_company": CompanyOut, "contact": ContactOut},
+    trash=True,
     filters={
         "status": DelimitedList(StateIn(ENGAGEMENT)),
         "client_company_id": reference(allow_none=False),
@@ -34,4 +37,10 @@ engagements.create("Create an engagement", EngagementCreate, changing.create_eng
 engagements.retrieve("Retrieve an engagement with its projects and conversations")
 engagements.update("Update an engagement", EngagementChange, changing.update_engagement)
 engagements.delete("Close an engagement", changing.close_engagement)
+engagements.action(
+    "trash",
+    "Trash an engagement with everything below it",
+    changing.trash_engagement,
+    reader=TRASHED_ENGAGEMENTS,
+)
 engagements.action("restore", "Take a trashed engagement back", changing.restore_engagement)

@@ -52,16 +52,15 @@ class PlainText(fields.String):
         return text
 
 
+NAME = validate.And(
+    validate.Length(1, NAME_LENGTH),
+    validate.Regexp(r"[\s\S]*\S", error="This must not be blank."),
+)
+
+
 def name(*, required: bool = False, **metadata: Any) -> PlainText:
     """A name: 1 to 255 characters, not blank."""
-    return PlainText(
-        required=required,
-        validate=[
-            validate.Length(1, NAME_LENGTH),
-            validate.Regexp(r"[\s\S]*\S", error="This must not be blank."),
-        ],
-        **metadata,
-    )
+    return PlainText(required=required, validate=NAME, **metadata)
 
 
 def text(*, required: bool = False, allow_none: bool = True, **kwargs: Any) -> PlainText:

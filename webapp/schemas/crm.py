@@ -7,6 +7,7 @@ from marshmallow import fields, validate
 from models.states import DEAL
 from webapp.schemas.base import (
     EMAIL,
+    NAME,
     NAME_LENGTH,
     Currency,
     Day,
@@ -116,7 +117,7 @@ class DealChange(Input):
     name = name()
     client_company_id = reference()
     contact_id = reference()
-    owner_id = name()
+    owner_id = PlainText(validate=NAME)
     stage = StateIn(DEAL)
     value = Money(allow_none=True)
     currency = Currency(allow_none=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import fields, validate, validates_schema
+from marshmallow import fields, validates_schema
 
 from models.states import CONVERSATION, ENGAGEMENT, PHASE, PROJECT
 from webapp.schemas.base import (
-    NAME_LENGTH,
+    NAME,
     Currency,
     Day,
     Input,
@@ -36,7 +36,7 @@ class EngagementChange(Input):
     end_date = Day(allow_none=True)
     total_value = Money(allow_none=True)
     currency = Currency(allow_none=True)
-    owner_id = PlainText(validate=validate.Length(1, NAME_LENGTH))
+    owner_id = PlainText(validate=NAME)
     client_company_id = reference()
     contact_id = reference()
     deal_id = reference()

@@ -10,11 +10,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import CompoundSelect, select, text, union
 
+from models.access import bound
+from models.activity import ActivityEvent
 from models.base import TenantRecord, db
+from models.engagements import Engagement, EngagementContract
+from models.sales import Proposal
 from models.tenancy import current_organization_id, current_principal
 from webapp.services.jobs import enqueue
+from webapp.services.reading import Filter, Reader, equals
 
 
 def noun(record: TenantRecord | type[TenantRecord]) -> str:
@@ -82,3 +87,43 @@ def write_events(job_ids: Sequence[UUID]) -> None:
     db.session.execute(
         _RECORD, {"organization_id": current_organization_id(), "ids": list(job_ids)}
     )
+
+
+_ENGAGEMENT_ID = bound("engagement_id", Engagement.id.type)
+_PROPOSALS = select(Proposal.id).where(Proposal.converted_engagement_id == _ENGAGEMENT_ID)
+_CONTRACTS: CompoundSelect[Any] = union(
+    select(EngagementContract.contract_id).where(
+        EngagementContract.engagement_id == _ENGAGEMENT_ID
+    ),
+    select(Engagement.contract_id).where(Engagement.id == _ENGAGEMENT_ID),
+)
+
+TIMELINE = Reader(
+    ActivityEvent,
+    noun="event",
+    order="occurred_at",
+    # A proposal and its contract have a history from before there was an engagement.
+    branches=(
+        ActivityEvent.engagement_id == _ENGAGEMENT_ID,
+        ActivityEvent.engagement_id.is_(None)
+        & (ActivityEvent.entity_type == "proposal")
+        & ActivityEvent.entity_id.in_(_PROPOSALS),
+        ActivityEvent.engagement_id.is_(None)
+        & (ActivityEvent.entity_type == "contract")
+        & ActivityEvent.entity_id.in_(_CONTRACTS),
+    ),
+    filters={
+        "type": equals(ActivityEvent.type),
+        "entity_type": equals(ActivityEvent.entity_type),
+    },
+    within={
+        "engagement_id": Filter(
+            lambda value: (
+                select(Engagement.id)
+                .where(Engagement.id == value, Engagement.deleted_at.is_(None))
+                .exists()
+            ),
+            Engagement.id.type,
+        )
+    },
+)

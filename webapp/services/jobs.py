@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from models.base import db, uuid7
-from models.jobs import Job
+from models.jobs import Job, JobAttempt
 from models.tenancy import current_organization_id, current_scope
+from webapp.services.reading import Reader, aggregate, equals
 
 
 def enqueue(
@@ -59,3 +61,27 @@ def enqueue(
 
 def prune() -> None:
     """x"""
+
+
+JOBS = Reader(
+    Job,
+    noun="job",
+    retrieve_extra={
+        "attempts_log": aggregate(
+            select(JobAttempt)
+            .where(JobAttempt.organization_id == Job.organization_id, JobAttempt.job_id == Job.id)
+            .correlate(Job),
+            JobAttempt.n,
+            n=JobAttempt.n,
+            started_at=JobAttempt.started_at,
+            ended_at=JobAttempt.ended_at,
+            worker=JobAttempt.worker,
+            outcome=JobAttempt.outcome,
+            error=JobAttempt.error,
+        )
+    },
+    filters={"state": equals(Job.state), "kind": equals(Job.kind)},
+    deferred=("payload",),
+    # The queue's table has no index that only its list would need.
+    time_ordered_ids=True,
+)

@@ -92,8 +92,11 @@ def aggregate(source: Select[Any], order_by: Any, **columns: Any) -> ColumnEleme
     pairs: list[Any] = []
     for name, column in columns.items():
         pairs += [name, column]
-    listed = func.json_agg(aggregate_order_by(func.json_build_object(*pairs), order_by))
-    return source.with_only_columns(func.coalesce(listed, func.json_build_array())).scalar_subquery()
+    order = order_by if isinstance(order_by, tuple) else (order_by,)
+    listed = func.json_agg(aggregate_order_by(func.json_build_object(*pairs), *order))
+    return source.with_only_columns(
+        func.coalesce(listed, func.json_build_array())
+    ).scalar_subquery()
 
 
 def columns_of(record: TenantRecord) -> Row:
@@ -195,9 +198,7 @@ class Reader:
     @functools.cached_property
     def _several(self) -> Query:
         identity = self.model.id
-        return Query.of(
-            self.select().where(identity == any_(bound("ids", ARRAY(identity.type))))
-        )
+        return Query.of(self.select().where(identity == any_(bound("ids", ARRAY(identity.type)))))
 
     def _cursor(self, row: Row, backwards: bool) -> str:
         moment: dt.datetime = row[self.order]

@@ -210,4 +210,3 @@ def check_references(values: Mapping[str, Any], tables: Mapping[str, type[Tenant
     }
     if missing:
         raise Invalid(missing)
-

@@ -142,8 +142,7 @@ def _below(engagement_id: UUID) -> list[Below]:
     return [
         (
             Project,
-            (Project.organization_id == organization_id)
-            & (Project.engagement_id == engagement_id),
+            (Project.organization_id == organization_id) & (Project.engagement_id == engagement_id),
         ),
         (
             FileObject,

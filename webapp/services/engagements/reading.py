@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy import select
 
 from models.conversations import Conversation
 from models.crm import ClientCompany, Contact
 from models.engagements import Engagement
 from models.projects import Project
+from webapp.services.crm.companies import COMPANIES
+from webapp.services.crm.contacts import CONTACTS
 from webapp.services.reading import Reader, aggregate, among, brief, equals
 
 CLIENT_COMPANY = brief(ClientCompany, Engagement.client_company_id, name=ClientCompany.name)
@@ -69,4 +73,9 @@ ENGAGEMENTS = Reader(
     # An engagement's answer always carries these (document S, 7b and 7f).
     retrieve_extra={"projects": PROJECTS, "conversations": CONVERSATIONS},
     filters=FILTERS,
+    expandable={
+        "client_company": ("client_company_id", COMPANIES),
+        "contact": ("contact_id", CONTACTS),
+    },
 )
+TRASHED_ENGAGEMENTS = replace(ENGAGEMENTS, keep_deleted=True)

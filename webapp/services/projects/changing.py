@@ -94,7 +94,7 @@ def trash_project(project_id: UUID, *, version: int | None = None) -> None:
     trash_below(below_projects(this), batch_id)
 
 
-def below_projects(projects: Select[tuple[UUID]]) -> list[Below]:
+def below_projects(projects: Select[UUID]) -> list[Below]:
     """What goes with these projects (a query for their ids) when they are trashed.
 
     From the top down: what is written below a row that is marked meanwhile waits for it, and is

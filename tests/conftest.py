@@ -1,0 +1,139 @@
+"""Servers and callers for the tests: real PostgreSQL, Valkey, processes; no fakes.
+
+Each test process has embedded servers of its own, and each test an organization of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from flask import Flask
+
+import tasks
+from tests.support.stack import Stack
+from tests.support.tenants import Api, Tenant
+from webapp import create_app
+from webapp.config import Settings
+from webapp.database import migrate
+from webapp.local.postgres import EmbeddedPostgres
+from webapp.local.valkey import EmbeddedValkey
+
+assert tasks  # registers every kind of job
+
+
+@dataclass
+class Servers:
+    """The embedded servers of this test process, and the environment that leads to them."""
+
+    postgres: EmbeddedPostgres
+    valkey: EmbeddedValkey
+    env: dict[str, str]
+    var: Path
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    var = tmp_path_factory.mktemp("var")
+    with (
+        EmbeddedPostgres(var, durable=False) as postgres,
+        EmbeddedValkey(var, persist=False) as valkey,
+    ):
+        env = {
+            "DATABASE_URL": os.environ.get("TEST_DATABASE_URL") or postgres.owner_url,
+            "REDIS_URL": valkey.url,
+            "SECRET_KEY": secrets.token_hex(32),
+            "VAR_DIR": str(var),
+        }
+        migrate(Settings.from_environment(env))
+        yield Servers(postgres, valkey, env, var)
+
+
+@pytest.fixture(scope="session")
+def app(servers: Servers) -> Flask:
+    """The application on its own migrated database; jobs run when a test runs them."""
+    return create_app(Settings.from_environment(servers.env))
+
+
+@pytest.fixture
+def tenant(app: Flask) -> Tenant:
+    return Tenant.create(app)
+
+
+@pytest.fixture
+def other_tenant(app: Flask) -> Tenant:
+    return Tenant.create(app, "Other firm")
+
+
+@pytest.fixture
+def organization(tenant: Tenant) -> UUID:
+    return tenant.id
+
+
+@pytest.fixture
+def in_tenant(tenant: Tenant) -> Callable[[Callable[[], Any]], Any]:
+    return tenant.run
+
+
+@pytest.fixture
+def api(app: Flask, tenant: Tenant) -> Api:
+    """The tenant's owner, over the test client."""
+    return Api(app=app, api_key=tenant.api_key)
+
+
+@pytest.fixture
+def anybody(app: Flask) -> Api:
+    """A caller without a credential."""
+    return Api(app=app)
+
+
+@pytest.fixture(scope="session")
+def stack(servers: Servers) -> Iterator[Stack]:
+    """Web, worker, dispatcher and beat as real processes, shared by the tests that spare them."""
+    running = Stack(servers.var / "stack", servers.env)
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
+@dataclass
+class Live:
+    """A tenant on the running stack."""
+
+    stack: Stack
+    tenant: Tenant
+    api: Api
+    client: Api
+
+    @property
+    def base_url(self) -> str:
+        return self.stack.base_url
+
+    @property
+    def api_key(self) -> str:
+        return self.tenant.api_key
+
+    @property
+    def env(self) -> dict[str, str]:
+        return self.stack.env
+
+    def send_proposal(self, **changes: Any) -> dict[str, Any]:
+        return self.api.send_proposal(**changes)
+
+
+@pytest.fixture
+def live(stack: Stack, tenant: Tenant) -> Live:
+    return Live(
+        stack,
+        tenant,
+        Api(base_url=stack.base_url, api_key=tenant.api_key),
+        Api(base_url=stack.base_url),
+    )

@@ -1,0 +1,156 @@
+"""The database itself keeps tenants apart, whatever the application forgets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import psycopg
+import pytest
+from flask import Flask
+
+from models.base import Base, TenantRecord
+from models.tenancy import NoScope
+from tests.support.tenants import Api, Tenant
+from webapp.config import APP_ROLE, DISPATCHER_ROLE
+
+# Tables outside the tenants, each with its reason.
+GLOBAL = {
+    "beat_slots": "time slots hold no tenant's data",
+    "alembic_version": "the revision of the schema",
+}
+
+
+@pytest.fixture
+def as_app(app: Flask) -> Iterator[psycopg.Connection]:
+    """A connection as the application's role, bound to no tenant."""
+    url = app.config["SETTINGS"].app_url.set(drivername="postgresql")
+    with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def as_dispatcher(app: Flask) -> Iterator[psycopg.Connection]:
+    url = app.config["SETTINGS"].dispatcher_url.set(drivername="postgresql")
+    with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as connection:
+        yield connection
+
+
+def test_every_table_but_the_listed_forces_row_level_security(tenant: Tenant) -> None:
+    rows = tenant.rows(
+        "SELECT relname, relrowsecurity AND relforcerowsecurity AS forced FROM pg_class"
+        " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+    )
+    unforced = {row["relname"] for row in rows if not row["forced"]}
+    assert unforced == set(GLOBAL)
+
+
+def test_every_tenant_table_has_the_tenant_policy(tenant: Tenant) -> None:
+    with_policy = {
+        row["tablename"]
+        for row in tenant.rows("SELECT tablename FROM pg_policies WHERE policyname = 'tenant'")
+    }
+    tables = {m.class_.__tablename__ for m in TenantRecord.registry.mappers
+              if issubclass(m.class_, TenantRecord)}  # fmt: skip
+    assert tables <= with_policy
+
+
+def test_the_roles_own_nothing_and_bypass_nothing(tenant: Tenant) -> None:
+    rows = tenant.rows(
+        "SELECT rolname, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb,"
+        " (SELECT count(*) FROM pg_class WHERE relowner = r.oid) AS owned"
+        " FROM pg_roles r WHERE rolname IN (%(app)s, %(dispatcher)s)",
+        app=APP_ROLE,
+        dispatcher=DISPATCHER_ROLE,
+    )
+    assert len(rows) == 2
+    for row in rows:
+        assert not any(row[key] for key in row if key != "rolname"), row
+
+
+def test_without_a_tenant_the_application_sees_no_row(
+    as_app: psycopg.Connection, tenant: Tenant, api: Api
+) -> None:
+    api.made("/api/engagements", {"name": "Hidden"})
+    for table in Base.metadata.tables:
+        if table in GLOBAL or table == "credentials":
+            continue
+        count = as_app.execute(f"SELECT count(*) FROM {table}").fetchone()
+        assert count == (0,), table
+
+
+def test_bound_to_a_tenant_the_application_sees_that_tenant_only(
+    as_app: psycopg.Connection, api: Api, tenant: Tenant, other_tenant: Tenant
+) -> None:
+    api.made("/api/engagements", {"name": "Mine"})
+    Api(app=api.app, api_key=other_tenant.api_key).made("/api/engagements", {"name": "Theirs"})
+    with as_app.transaction():
+        as_app.execute("SELECT set_config('app.organization_id', %s, true)", (str(tenant.id),))
+        names = as_app.execute("SELECT name FROM engagements").fetchall()
+        organizations = as_app.execute("SELECT id FROM organizations").fetchall()
+    assert names == [("Mine",)]
+    assert organizations == [(tenant.id,)]
+
+
+def test_a_row_cannot_be_written_for_another_tenant(
+    as_app: psycopg.Connection, tenant: Tenant, other_tenant: Tenant
+) -> None:
+    with (
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+        as_app.transaction(),
+    ):
+        as_app.execute("SELECT set_config('app.organization_id', %s, true)", (str(tenant.id),))
+        as_app.execute(
+            "INSERT INTO engagements (organization_id, id, owner_id, name)"
+            " VALUES (%s, %s, 'x', 'x')",
+            (other_tenant.id, uuid4()),
+        )
+
+
+def test_a_reference_cannot_point_into_another_tenant(
+    api: Api, tenant: Tenant, other_tenant: Tenant
+) -> None:
+    theirs = Api(app=api.app, api_key=other_tenant.api_key).made("/api/engagements", {"name": "T"})
+    url = api.app.config["SETTINGS"].owner_url.set(drivername="postgresql")  # type: ignore[union-attr]
+    with (
+        psycopg.connect(url.render_as_string(hide_password=False)) as owner,
+        pytest.raises(psycopg.errors.ForeignKeyViolation),
+    ):
+        owner.execute("SELECT set_config('app.organization_id', %s, false)", (str(tenant.id),))
+        owner.execute(
+            "INSERT INTO projects (organization_id, id, engagement_id, name) VALUES (%s, %s, %s, 'x')",
+            (tenant.id, uuid4(), theirs["id"]),
+        )
+
+
+def test_no_digest_can_be_read_by_the_application(as_app: psycopg.Connection) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        as_app.execute("SELECT digest FROM credentials")
+
+
+@pytest.mark.parametrize("table", ["signatures", "activity_events", "signed_documents"])
+def test_evidence_and_history_cannot_be_rewritten(
+    as_app: psycopg.Connection, table: str
+) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        as_app.execute(f"UPDATE {table} SET created_at = now()")
+
+
+def test_the_dispatcher_sees_that_work_is_due_but_not_what_it_is_about(
+    as_dispatcher: psycopg.Connection, api: Api, tenant: Tenant
+) -> None:
+    api.made("/api/engagements", {"name": "Hidden"})
+    due = as_dispatcher.execute(
+        "SELECT kind FROM jobs WHERE organization_id = %s", (tenant.id,)
+    ).fetchall()
+    assert due == [("activity.record",)]
+    for sql in ("SELECT payload FROM jobs", "SELECT name FROM engagements", "SELECT name FROM users"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            as_dispatcher.execute(sql)
+
+
+def test_the_session_refuses_to_work_outside_a_request_or_job(app: Flask) -> None:
+    from models.base import db
+
+    with app.app_context(), pytest.raises(NoScope):
+        db.session.connection()

@@ -1,0 +1,49 @@
+"""Beat: one run for each slot, however many beats run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from flask import Flask
+from sqlalchemy import Engine, text
+
+from tasks.base import KINDS
+from tasks.dispatcher import dispatcher_engine
+from tasks.schedule import ENTRIES, EVERYBODY, Entry, open_slot
+from tests.support.tenants import Tenant
+
+
+@pytest.fixture
+def engine(app: Flask) -> Iterator[Engine]:
+    made = dispatcher_engine(app.config["SETTINGS"])
+    yield made
+    made.dispose()
+
+
+def test_every_entry_has_a_body() -> None:
+    assert {entry.kind for entry in ENTRIES} <= set(KINDS)
+
+
+def test_many_beats_open_a_slot_once(engine: Engine, tenant: Tenant) -> None:
+    entry = Entry(f"test.beat_{tenant.slug[-8:]}", 3600, EVERYBODY)
+
+    def beat() -> bool:
+        own = engine.execution_options()
+        with own.begin() as connection:
+            return open_slot(connection, entry) is not None
+
+    with ThreadPoolExecutor(2) as pool:
+        opened = [future.result() for future in [pool.submit(beat) for _ in range(12)]]
+    assert opened.count(True) == 1
+    assert tenant.count("jobs", "kind = %(kind)s", kind=entry.kind) == 1
+
+
+def test_expiring_is_asked_only_where_something_has_expired(
+    engine: Engine, tenant: Tenant
+) -> None:
+    [entry] = [entry for entry in ENTRIES if entry.kind == "sales.expire_proposals"]
+    with engine.begin() as connection:
+        found = set(connection.scalars(text(entry.due)))
+    assert tenant.id not in found

@@ -1,0 +1,34 @@
+"""The timeline of an engagement."""
+
+from __future__ import annotations
+
+from marshmallow import validate
+
+from webapp.api.crud import Crud
+from webapp.api.desk import Desk
+from webapp.schemas.activity import ActivityEventOut
+from webapp.schemas.base import PlainText
+from webapp.services.activity import TIMELINE
+from webapp.services.engagements.reading import ENGAGEMENTS
+
+desk = Desk(
+    "timeline",
+    "/api/engagements/<uuid:engagement_id>/timeline",
+    description="What happened to an engagement and to what belongs to it.",
+)
+
+events = Crud(
+    desk,
+    "activity_event",
+    domain="activity",
+    reader=TIMELINE,
+    out=ActivityEventOut,
+    filters={
+        "type": PlainText(validate=validate.Length(1, 64)),
+        "entity_type": PlainText(validate=validate.Length(1, 64)),
+    },
+)
+events.list(
+    "List what happened, newest first",
+    prepare=lambda engagement_id: ENGAGEMENTS.get(engagement_id),
+)

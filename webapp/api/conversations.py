@@ -1,0 +1,38 @@
+"""Conversations about a project (document S, 7d and 7f)."""
+
+from __future__ import annotations
+
+from webargs.fields import DelimitedList
+
+from models.states import CONVERSATION
+from webapp.api.crud import Crud
+from webapp.api.desk import Desk
+from webapp.schemas.base import StateIn
+from webapp.schemas.conversations import ConversationChange, ConversationCreate, ConversationOut
+from webapp.schemas.projects import ProjectOut
+from webapp.services.conversations import changing
+from webapp.services.conversations.reading import CONVERSATIONS
+from webapp.services.projects.reading import PROJECTS
+
+desk = Desk(
+    "conversations",
+    "/api/projects/<uuid:project_id>/conversations",
+    description="What is said about a project.",
+)
+
+conversations = Crud(
+    desk,
+    "conversation",
+    domain="conversations",
+    reader=CONVERSATIONS,
+    out=ConversationOut,
+    filters={"status": DelimitedList(StateIn(CONVERSATION))},
+    expand={"project": ProjectOut},
+)
+conversations.list(
+    "List a project's conversations", prepare=lambda project_id: PROJECTS.get(project_id)
+)
+conversations.create("Open a conversation", ConversationCreate, changing.create_conversation)
+conversations.retrieve("Retrieve a conversation with its latest messages")
+conversations.update("Update a conversation", ConversationChange, changing.update_conversation)
+conversations.delete("Close a conversation", changing.close_conversation)

@@ -1,0 +1,41 @@
+"""Jobs: the work that waits, runs, is done or has failed."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from marshmallow import validate
+
+from models.jobs import JOB_STATES
+from models.tenancy import current_principal
+from webapp.api.answers import Answer
+from webapp.api.crud import Crud
+from webapp.api.desk import Desk
+from webapp.auth.permissions import may
+from webapp.schemas.base import PlainText
+from webapp.schemas.jobs import JobOut, JobProgress
+from webapp.services.jobs import JOBS
+
+desk = Desk("jobs", "/api/jobs", description="The work that waits, runs, is done or has failed.")
+
+jobs = Crud(
+    desk,
+    "job",
+    domain="jobs",
+    reader=JOBS,
+    out=JobOut,
+    filters={
+        "state": PlainText(validate=validate.OneOf(JOB_STATES)),
+        "kind": PlainText(validate=validate.Length(1, 64)),
+    },
+)
+jobs.list("List jobs")
+
+
+# Who asked for a signature may follow its job: a 202 answer sends them here.
+@desk.operation("GET", "/<uuid:job_id>", permission="sales:read", out=JobOut)
+def get_job(job_id: UUID) -> Answer:
+    """Retrieve a job; its attempts and errors only with the permission jobs:read"""
+    row = JOBS.get(job_id)
+    schema = JobOut() if may(current_principal(), "jobs:read") else JobProgress()
+    return Answer(200, schema.dump(row), version=row["attempts"])

@@ -1,0 +1,35 @@
+"""Messages of a conversation (document S, 7d and 7f)."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+
+from webapp.api.crud import Crud
+from webapp.api.desk import Desk
+from webapp.schemas.conversations import MessageCreate, MessageOut
+from webapp.services.conversations import messages as services
+from webapp.services.conversations.reading import CONVERSATIONS, MESSAGES
+
+desk = Desk(
+    "messages",
+    "/api/projects/<uuid:project_id>/conversations/<uuid:conversation_id>/messages",
+    description="The messages of a conversation.",
+)
+
+messages = Crud(
+    desk,
+    "message",
+    domain="conversations",
+    reader=MESSAGES,
+    out=MessageOut,
+    filters={"is_internal": fields.Boolean()},
+    self_contained=True,
+)
+messages.list(
+    "List a conversation's messages",
+    prepare=lambda project_id, conversation_id: CONVERSATIONS.get(
+        conversation_id, project_id=project_id
+    ),
+)
+messages.create("Post a message", MessageCreate, services.post_message)
+messages.delete("Delete a message", services.delete_message)

@@ -1,0 +1,29 @@
+"""Orders: what clients bought by signing. They are made by signatures alone."""
+
+from __future__ import annotations
+
+from webargs.fields import DelimitedList
+
+from models.states import ORDER
+from webapp.api.crud import Crud
+from webapp.api.desk import Desk
+from webapp.schemas.base import StateIn, reference
+from webapp.schemas.billing import OrderOut
+from webapp.services.billing.orders import ORDERS
+
+desk = Desk("orders", "/api/orders", description="What clients bought by signing.")
+
+orders = Crud(
+    desk,
+    "order",
+    domain="billing",
+    reader=ORDERS,
+    out=OrderOut,
+    filters={
+        "engagement_id": reference(allow_none=False),
+        "status": DelimitedList(StateIn(ORDER)),
+        "client_company_id": reference(allow_none=False),
+    },
+)
+orders.list("List orders")
+orders.retrieve("Retrieve an order with its items")

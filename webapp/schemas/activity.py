@@ -1,0 +1,46 @@
+"""The timeline on the wire (product.md, *Fields on the wire*, Activity event)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import fields
+
+from models.states import MACHINES
+from webapp.schemas.base import Moment, Output
+
+
+class Actor(Output):
+    """Who did it, as they were known then."""
+
+    kind = fields.String()
+    id = fields.String(allow_none=True)
+    name = fields.String(allow_none=True)
+
+
+class EventState(fields.String):
+    """A state the event tells of, by its label, as it stands on the record itself."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        of_phase = obj["type"] == "phase_changed"
+        machine = MACHINES.get("phase" if of_phase else obj["entity_type"])
+        if machine is not None and value in machine.states:
+            return machine.label(value)
+        text: str | None = super()._serialize(value, attr, obj, **kwargs)
+        return text
+
+
+class ActivityEventOut(Output):
+    """One thing that happened. `action` reads `source:subject:action`."""
+
+    id = fields.UUID()
+    type = fields.String()
+    action = fields.String()
+    entity_type = fields.String()
+    entity_id = fields.UUID()
+    engagement_id = fields.UUID(allow_none=True)
+    actor = fields.Nested(Actor)
+    from_ = EventState(data_key="from", attribute="from_state", allow_none=True)
+    to = EventState(attribute="to_state", allow_none=True)
+    metadata = fields.Dict()
+    occurred_at = Moment()
