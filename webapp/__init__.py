@@ -1,11 +1,16 @@
-"""The Flask application of Service Engine X."""
+"""The Flask application of Service Engine X.
+
+Nothing heavy is imported before `create_app` is called: `sx` and its supervisor start without it.
+"""
 
 from __future__ import annotations
 
-from flask import Flask
+from typing import TYPE_CHECKING
 
-import models
-from webapp.config import Settings
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from webapp.config import Settings
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -14,8 +19,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     Raises SettingsError for a bad environment, and RuntimeError when a route does not declare
     who may call it.
     """
+    from flask import Flask
+
+    import models
     from webapp import api, pages
     from webapp.auth.guard import refuse_unguarded_routes
+    from webapp.config import Settings
     from webapp.errors import init_errors
     from webapp.extensions import init_extensions
     from webapp.formats import init_formats

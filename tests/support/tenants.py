@@ -14,6 +14,7 @@ import psycopg
 import requests
 from flask import Flask
 from psycopg.rows import dict_row
+from requests.structures import CaseInsensitiveDict
 from werkzeug.test import TestResponse
 
 from models.base import db, uuid7
@@ -136,7 +137,7 @@ class Answer:
     """An HTTP answer, the same for the test client and for real HTTP."""
 
     status: int
-    headers: dict[str, str]
+    headers: CaseInsensitiveDict[str]
     content: bytes
 
     @property
@@ -170,12 +171,12 @@ class Api:
             answer: TestResponse = self.app.test_client().open(
                 path, method=method, data=data, headers=sent
             )
-            return Answer(answer.status_code, dict(answer.headers), answer.get_data())
+            return Answer(answer.status_code, CaseInsensitiveDict(answer.headers.items()), answer.get_data())
         real = self.session.request(
             method, self.base_url + path, data=data, headers=sent, timeout=40,
             allow_redirects=False,
         )  # fmt: skip
-        return Answer(real.status_code, dict(real.headers), real.content)
+        return Answer(real.status_code, CaseInsensitiveDict(real.headers), real.content)
 
     def get(self, path: str, **headers: str) -> Answer:
         return self.call("GET", path, **headers)
