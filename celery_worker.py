@@ -12,6 +12,7 @@ app = create_app()
 celery = app.extensions["celery"]
 celery.flask_app = app
 celery.conf.broker_transport_options = app.config["SETTINGS"].celery_worker_transport()
+celery.conf.worker_consumer = "tasks.worker:ReturningConsumer"
 celery.conf.beat_scheduler = "tasks.schedule:SlotScheduler"
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -25,7 +27,9 @@ from webapp.transaction import in_transaction
 
 log = structlog.get_logger(__name__)
 
-LEASE_SECONDS = 60
+# A lease is short, so that a dead holder's job is soon taken over, and renewed while it lives.
+LEASE_SECONDS = 8
+RENEW_SECONDS = 2.5
 WORKER = f"{socket.gethostname()}:{os.getpid()}"
 
 Body = Callable[[dict[str, Any]], Any]
@@ -170,6 +174,7 @@ _FAIL = text(
          AND ended_at IS NULL
        RETURNING (SELECT state FROM failed)"""
 )
+_RENEW = text("SELECT renew_lease(:organization_id, :job_id, :fence, :lease)")
 _WAITING = text(
     """SELECT id, payload FROM jobs
        WHERE organization_id = :organization_id AND kind = :kind AND state = 'ready'
@@ -213,8 +218,31 @@ class _Run:
         scope = as_system(self.organization_id)
         message = in_transaction(scope, lambda: self.spec.body(payload))
         if message is not None:
-            self.spec.then(message)
+            with self._kept_lease():
+                self.spec.then(message)
         return in_transaction(scope, self._finish)
+
+    @contextmanager
+    def _kept_lease(self) -> Iterator[None]:
+        """Renew the lease while the effect takes its time."""
+        done = threading.Event()
+
+        def keep() -> None:
+            while not done.wait(RENEW_SECONDS):
+                try:
+                    with db_engine.connect() as connection:
+                        connection.execute(_RENEW, {**self._keys, "lease": LEASE_SECONDS})
+                except DBAPIError as error:
+                    log.warning("lease_not_renewed", error=type(error).__name__)
+
+        db_engine = db.engines["read"]
+        keeper = threading.Thread(target=keep, daemon=True)
+        keeper.start()
+        try:
+            yield
+        finally:
+            done.set()
+            keeper.join()
 
     def _finish(self) -> bool:
         db.session.flush()  # the body's own errors come before the job's end is written

@@ -17,6 +17,7 @@ import pytest
 from flask import Flask
 
 import tasks
+from models.base import db
 from tests.support.stack import Stack
 from tests.support.tenants import Api, Tenant
 from webapp import create_app
@@ -26,6 +27,9 @@ from webapp.local.postgres import EmbeddedPostgres
 from webapp.local.valkey import EmbeddedValkey
 
 assert tasks  # registers every kind of job
+
+
+PRISTINE = "pristine"  # a migrated database without a row, to clone
 
 
 @dataclass
@@ -52,6 +56,8 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
             "VAR_DIR": str(var),
         }
         migrate(Settings.from_environment(env))
+        if "TEST_DATABASE_URL" not in os.environ:
+            postgres.create_database(PRISTINE, template="service_engine_x")
         yield Servers(postgres, valkey, env, var)
 
 
@@ -102,6 +108,48 @@ def stack(servers: Servers) -> Iterator[Stack]:
         yield running
     finally:
         running.stop()
+
+
+@pytest.fixture
+def own_stack(servers: Servers, tmp_path: Path) -> Iterator[OwnStack]:
+    """A stack with a database and a broker of its own, for a test that breaks them; not started."""
+    name = f"own_{secrets.token_hex(6)}"
+    with EmbeddedValkey(tmp_path, persist=False) as valkey:
+        env = servers.env | {
+            "DATABASE_URL": servers.postgres.create_database(name, template=PRISTINE),
+            "REDIS_URL": valkey.url,
+        }
+        settings = Settings.from_environment(env)
+        migrate(settings)  # the roles' settings belong to the database and are not cloned
+        app = create_app(settings)
+        made = OwnStack(Stack(tmp_path / "stack", env), valkey, app)
+        try:
+            yield made
+        finally:
+            made.stack.stop()
+            with app.app_context():
+                for engine in db.engines.values():
+                    engine.dispose()
+            servers.postgres.drop_database(name)
+
+
+@dataclass
+class OwnStack:
+    """A stack that a test may break, its broker, and the application on its database."""
+
+    stack: Stack
+    valkey: EmbeddedValkey
+    app: Flask
+
+    def live(self) -> Live:
+        """A new tenant on this stack."""
+        tenant = Tenant.create(self.app)
+        return Live(
+            self.stack,
+            tenant,
+            Api(base_url=self.stack.base_url, api_key=tenant.api_key),
+            Api(base_url=self.stack.base_url),
+        )
 
 
 @dataclass

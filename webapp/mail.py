@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from flask import current_app, g, render_template
 
-TIMEOUT_SECONDS = 10
+TIMEOUT_SECONDS = 5  # each step of the SMTP conversation
 
 
 def compose(

@@ -116,6 +116,11 @@ BEGIN
             SELECT FROM jobs e WHERE e.organization_id = w.organization_id
                AND e.ordering_key = w.ordering_key AND e.seq < w.seq
                AND e.state IN ('ready', 'running')))
+      -- Another message for the same job was taken a moment ago: it is about to lock the row.
+      AND (w.attempts = 0 OR NOT EXISTS (
+            SELECT FROM job_attempts a WHERE a.organization_id = w.organization_id
+               AND a.job_id = w.id AND a.n = w.attempts AND a.ended_at IS NULL
+               AND a.started_at > now() - interval '300 milliseconds'))
     FOR UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
         RETURN;
@@ -126,8 +131,9 @@ BEGIN
         WHERE w.organization_id = p_organization_id AND w.id = p_job_id;
         RETURN;
     END IF;
-    -- The next hint is due when this attempt should long be over.
-    UPDATE jobs w SET attempts = w.attempts + 1, publish_after = now() + interval '5 seconds',
+    -- While the attempt works it holds the row's lock, so the dispatcher looks past it; a hint
+    -- soon after is for a process that died.
+    UPDATE jobs w SET attempts = w.attempts + 1, publish_after = now() + interval '1500 milliseconds',
            fence = w.fence + (p_lease IS NOT NULL)::int,
            state = CASE WHEN p_lease IS NULL THEN 'ready' ELSE 'running' END,
            lease_until = now() + make_interval(secs => p_lease)
@@ -136,6 +142,18 @@ BEGIN
     INSERT INTO job_attempts (organization_id, id, job_id, n, worker)
     VALUES (p_organization_id, gen_random_uuid(), p_job_id, attempt, p_worker);
     RETURN NEXT;
+END
+$$"""
+
+RENEW_LEASE = """
+CREATE FUNCTION renew_lease(p_organization_id uuid, p_job_id uuid, p_fence integer, p_lease integer)
+RETURNS void LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+    PERFORM set_config('app.organization_id', p_organization_id::text, true);
+    UPDATE jobs SET lease_until = clock_timestamp() + make_interval(secs => p_lease)
+    WHERE organization_id = p_organization_id AND id = p_job_id
+      AND state = 'running' AND fence = p_fence;
 END
 $$"""
 
@@ -150,6 +168,7 @@ FUNCTIONS = {
     "find_login(text)": FIND_LOGIN,
     "count_login(uuid, boolean)": COUNT_LOGIN,
     "claim_job(uuid, uuid, text, integer)": CLAIM_JOB,
+    "renew_lease(uuid, uuid, integer, integer)": RENEW_LEASE,
 }
 
 

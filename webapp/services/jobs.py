@@ -7,17 +7,35 @@ commit (architecture.md, *The one mechanism for work that must happen*).
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Select, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
+from models.access import Row
 from models.base import db, uuid7
-from models.jobs import Job, JobAttempt
-from models.tenancy import current_organization_id, current_scope
-from webapp.services.reading import Reader, aggregate, equals
+from models.identity import Credential, LoginSession
+from models.jobs import IdempotencyKey, Job, JobAttempt
+from models.tenancy import current_organization_id, current_principal, current_scope
+from webapp.services.batches import delete_batch
+from webapp.services.exceptions import Conflict, NotFound
+from webapp.services.reading import PageRequest, Reader, aggregate, equals
+
+BATCH = 1000
+STOPPED = ("dead", "cancelled")
+# What nobody needs any more. Dead and cancelled jobs stay until somebody has dealt with them,
+# and a replaced signing link must still be known to say that it was replaced.
+STALE: tuple[tuple[Any, ColumnElement[bool]], ...] = (
+    (Job, (Job.state == "done") & (Job.finished_at < text("now() - interval '7 days'"))),
+    (IdempotencyKey, IdempotencyKey.created_at < text("now() - interval '24 hours'")),
+    (LoginSession, LoginSession.expires_at < func.now()),
+    (
+        Credential,
+        Credential.kind.in_(("session", "portal_link")) & (Credential.expires_at < func.now()),
+    ),
+)
 
 
 def enqueue(
@@ -59,8 +77,124 @@ def enqueue(
     return job_id
 
 
-def prune() -> None:
-    """x"""
+def prune(limit: int = BATCH) -> dict[str, int]:
+    """Delete up to `limit` rows that nobody needs any more; returns how many of each table.
+
+    Those are jobs done a week ago (their attempts go along), answers kept for retries of a day
+    ago, and logins and portal links that have expired. When the bound was reached it asks for
+    the next run itself.
+    """
+    counts: dict[str, int] = {}
+    left = limit
+    for model, condition in STALE:
+        count = delete_batch(model, condition, left)
+        if count:
+            counts[model.__tablename__] = count
+            left -= count
+        if left == 0:
+            enqueue("jobs.prune", f"more:{uuid7()}", {})
+            break
+    return counts
+
+
+def list_jobs(
+    *, state: str | None = None, kind: str | None = None, limit: int = 50
+) -> Sequence[Row]:
+    """The newest jobs, of one state or kind if given."""
+    given = {"state": state, "kind": kind}
+    filters = {name: value for name, value in given.items() if value is not None}
+    return JOBS.page(PageRequest(filters=filters, limit=limit)).rows
+
+
+def show_job(job_id: UUID) -> Row:
+    """A job with its attempts. Raises NotFound."""
+    return JOBS.get(job_id)
+
+
+def retry_job(job_id: UUID) -> Row:
+    """Put a dead or cancelled job back, to be tried from the beginning; same id, told in the log.
+
+    A job in any other state stays as it is, so pressing twice is safe. Returns the job as it is
+    now. Raises NotFound.
+    """
+    _put_back(_locked().where(Job.id == job_id, Job.state.in_(STOPPED)))
+    return JOBS.get(job_id)
+
+
+def retry_jobs(*, state: str = "dead", kind: str | None = None, limit: int = BATCH) -> int:
+    """Put back up to `limit` dead (or cancelled) jobs, of one kind if given; returns how many."""
+    found = _locked().where(Job.state.in_({state} & set(STOPPED))).order_by(Job.id).limit(limit)
+    return _put_back(found if kind is None else found.where(Job.kind == kind))
+
+
+def cancel_job(job_id: UUID) -> Row:
+    """Cancel a job that waits; one that is cancelled already stays so. Returns it as it is now.
+
+    Raises NotFound, and Conflict when it has ended or is being worked on.
+    """
+    state = JOBS.get(job_id)["state"]
+    job = db.session.scalars(_locked().where(Job.id == job_id, Job.state == "ready")).one_or_none()
+    if job is not None:
+        job.state, job.finished_at = "cancelled", func.now()
+        _tell(job, "cancelled", "ready", attempts=job.attempts)
+    elif state in ("ready", "running"):
+        raise Conflict("This job is being worked on; look again in a moment.")
+    elif state != "cancelled":
+        raise Conflict(f"This job is {state}; only one that waits can be cancelled.")
+    return JOBS.get(job_id)
+
+
+def _locked() -> Select[Any]:
+    """The organization's jobs for changing; one that a worker holds is left alone, not waited for."""
+    return (
+        select(Job)
+        .where(Job.organization_id == current_organization_id())
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    )
+
+
+def _put_back(found: Select[Any]) -> int:
+    jobs = db.session.scalars(found).all()
+    # A try that never came to its end must not be taken for the new first one.
+    db.session.execute(
+        update(JobAttempt)
+        .where(
+            JobAttempt.organization_id == current_organization_id(),
+            JobAttempt.job_id.in_([job.id for job in jobs]),
+            JobAttempt.ended_at.is_(None),
+        )
+        .values(ended_at=func.now())
+        .execution_options(synchronize_session=False)
+    )
+    for job in jobs:
+        _tell(job, "retried", job.state, attempts=job.attempts)
+        job.state, job.attempts, job.finished_at = "ready", 0, None
+        job.run_at = func.now()
+        job.publish_after = text("now() + interval '2 seconds'")
+        current_scope().jobs.append((job.kind, job.id))
+    return len(jobs)
+
+
+def _tell(job: Job, type: str, from_: str, **metadata: Any) -> None:
+    """Tell the activity log who did that to the job."""
+    principal = current_principal()
+    enqueue(
+        "activity.record",
+        f"job:{job.id}:{uuid7()}:{type}",
+        {
+            "type": type,
+            "action": f"{principal.kind}:job:{type}",
+            "entity_type": "job",
+            "entity_id": str(job.id),
+            "entity_version": job.attempts,
+            "engagement_id": None,
+            "actor": principal.actor,
+            "from": from_,
+            "to": "ready" if type == "retried" else "cancelled",
+            "metadata": {"kind": job.kind, **metadata},
+        },
+    )
 
 
 JOBS = Reader(

@@ -122,7 +122,7 @@ def touch(record: TenantRecord) -> None:
     """Count the change: row version and time."""
     if isinstance(record, Versioned):
         record.row_version += 1
-        record.updated_at = now()
+        record.updated_at = func.now()  # the database's own, without asking for it first
 
 
 def trash(record: TenantRecord, *, batch_id: UUID | None = None, **event: Any) -> None:
@@ -179,7 +179,8 @@ def now() -> dt.datetime:
     transaction = session.get_transaction()
     moment: dt.datetime | None = session.info.get(transaction)
     if moment is None:
-        moment = session.execute(select(func.now())).scalar_one()
+        with session.no_autoflush:  # what is half set may not be written yet
+            moment = session.execute(select(func.now())).scalar_one()
         session.info.clear()
         session.info[transaction] = moment
     return moment

@@ -1,0 +1,176 @@
+"""Processes killed, brokers gone: nothing acknowledged is lost, nothing happens twice.
+
+Every process is a child of the test and killed by its own pid (reliability.md, *Faults*).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import redis
+import requests
+
+from tests.conftest import Live, OwnStack
+from tests.support.tenants import Tenant, eventually
+
+
+def assert_fulfilled_once(tenant: Tenant, signatures: int = 1, seconds: float = 15.0) -> None:
+    """The oracle: each signature has its engagement, order and projects, once; no job is left."""
+    eventually(lambda: tenant.count("orders") == signatures, seconds)
+    eventually(
+        lambda: tenant.count("jobs", "state IN ('ready', 'running')") == 0, seconds
+    )
+    assert tenant.count("jobs", "state = 'dead'") == 0
+    assert tenant.count("signatures") == signatures
+    assert tenant.count("engagements") == signatures
+    assert tenant.count("projects") == 3 * signatures
+    assert tenant.count("conversations") == 3 * signatures
+    assert tenant.count("invoices") == signatures
+    assert tenant.count("signed_documents") == signatures
+    [doubled] = tenant.rows(
+        "SELECT count(*) AS n FROM (SELECT 1 FROM activity_events"
+        " WHERE organization_id = %(organization_id)s"
+        " GROUP BY entity_type, entity_id, entity_version, type HAVING count(*) > 1) d"
+    )
+    assert doubled["n"] == 0
+    assert tenant.count("activity_events") == tenant.count("jobs", "kind = 'activity.record'")
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def owner_connection(tenant: Tenant) -> psycopg.Connection[Any]:
+    url = tenant.app.config["SETTINGS"].owner_url.set(drivername="postgresql")
+    return psycopg.connect(url.render_as_string(hide_password=False))
+
+
+def hold_order_numbers(tenant: Tenant) -> psycopg.Connection[Any]:
+    """Lock the series of order numbers: whatever fulfils now stops in the middle of its work."""
+    holder = owner_connection(tenant)
+    holder.execute("SELECT set_config('app.organization_id', %s, false)", (str(tenant.id),))
+    holder.execute(
+        "INSERT INTO number_series (organization_id, id, series, last)"
+        " VALUES (%s, gen_random_uuid(), 'order', 0)",
+        (tenant.id,),
+    )
+    return holder
+
+
+def stopped_in_the_middle(tenant: Tenant) -> bool:
+    """Whether a fulfilment waits for the order number, most of its rows written."""
+    [row] = tenant.rows(
+        "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database()"
+        " AND wait_event_type = 'Lock' AND query LIKE '%%number_series%%'"
+    )
+    return bool(row["n"])
+
+
+def test_a_worker_child_killed_in_the_middle_of_fulfilment_leaves_one_effect(
+    own_stack: OwnStack,
+) -> None:
+    own_stack.stack.start()
+    live = own_stack.live()
+    proposal = live.send_proposal()
+    with hold_order_numbers(live.tenant) as holder:
+        assert live.api.sign(proposal, client=live.client).status == 202
+        eventually(lambda: stopped_in_the_middle(live.tenant))
+        for child in children_of(own_stack.stack.running["worker"].pid):
+            os.kill(child, signal.SIGKILL)
+        holder.rollback()
+    assert_fulfilled_once(live.tenant)
+    [attempts] = live.tenant.rows(
+        "SELECT attempts FROM jobs WHERE kind = 'sales.fulfil_signature'"
+        " AND organization_id = %(organization_id)s"
+    )
+    assert attempts["attempts"] >= 2
+
+
+def test_a_whole_worker_killed_in_the_middle_of_fulfilment_leaves_one_effect(
+    own_stack: OwnStack,
+) -> None:
+    own_stack.stack.start()
+    live = own_stack.live()
+    proposal = live.send_proposal()
+    with hold_order_numbers(live.tenant) as holder:
+        live.api.sign(proposal, client=live.client)
+        eventually(lambda: stopped_in_the_middle(live.tenant))
+        own_stack.stack.kill("worker")
+        holder.rollback()
+    own_stack.stack.start("worker")
+    assert_fulfilled_once(live.tenant, seconds=20)
+
+
+def test_a_broker_that_forgets_everything_under_load_loses_nothing(own_stack: OwnStack) -> None:
+    own_stack.stack.start()
+    live = own_stack.live()
+    broker = redis.Redis.from_url(own_stack.valkey.url)
+    proposals = [live.send_proposal() for _ in range(12)]
+    with ThreadPoolExecutor(4) as pool:
+        answers = []
+        for number, proposal in enumerate(proposals):
+            answers.append(pool.submit(live.api.sign, proposal, client=live.client))
+            if number % 2:
+                broker.flushall()
+        assert {answer.result().status for answer in answers} <= {200, 202}
+    broker.flushall()
+    broker.close()
+    assert_fulfilled_once(live.tenant, signatures=12, seconds=30)
+
+
+def test_signing_completes_while_the_broker_is_dead(own_stack: OwnStack) -> None:
+    own_stack.stack.start()
+    live = own_stack.live()
+    proposal = live.send_proposal()
+    own_stack.valkey.stop()
+    assert live.api.sign(proposal, client=live.client).status == 202
+    assert_fulfilled_once(live.tenant, seconds=30)
+    ready = requests.get(f"{live.base_url}/readyz", timeout=5)
+    assert ready.status_code == 200
+    assert ready.json()["checks"]["broker"].startswith("unreachable")
+
+
+def test_workers_take_up_their_work_when_the_broker_returns(own_stack: OwnStack) -> None:
+    own_stack.stack.start("worker", "web")
+    live = own_stack.live()
+    own_stack.valkey.stop()
+    live.send_proposal()
+    own_stack.valkey.start()
+    own_stack.stack.start("dispatcher")
+    eventually(lambda: live.tenant.count("jobs", "state <> 'done'") == 0, 30)
+    assert "job_done" in own_stack.stack.log("worker")
+    assert "run_without_broker" not in own_stack.stack.log("dispatcher")
+
+
+def test_a_web_killed_between_commit_and_publish_has_lost_nothing(own_stack: OwnStack) -> None:
+    """A frozen broker holds the web in the publish, after the commit; there it is killed."""
+    own_stack.stack.start()
+    live = own_stack.live()
+    proposal = live.send_proposal()
+    eventually(lambda: live.tenant.count("jobs", "state <> 'done'") == 0)
+    assert own_stack.valkey.pid is not None
+    os.kill(own_stack.valkey.pid, signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            signing = pool.submit(sign_expecting_the_end, live, proposal)
+            eventually(lambda: live.tenant.count("signatures") == 1, pause=0.005)
+            own_stack.stack.kill("web")
+            signing.result()
+    finally:
+        os.kill(own_stack.valkey.pid, signal.SIGCONT)
+    own_stack.stack.start("web")
+    again = live.api.sign(proposal, client=live.client, Idempotency_Key="mine", Prefer="wait=20")
+    assert again.status == 200, again.text
+    assert_fulfilled_once(live.tenant)
+
+
+def sign_expecting_the_end(live: Live, proposal: dict[str, Any]) -> None:
+    try:
+        live.api.sign(proposal, client=live.client, Idempotency_Key="mine")
+    except requests.RequestException:
+        return
