@@ -120,6 +120,11 @@ def resolve_scope() -> None:
         scope.resolve(_Attributes(rows[0]) if rows else None)
 
 
+def ask(sql: str, **values: Any) -> list[Row]:
+    """Call one of the database's functions that answer without a tenant, such as `find_login`."""
+    return _autocommit(sql, values)
+
+
 class _Attributes:
     """A row's columns as attributes, the form `Scope.resolve` takes."""
 

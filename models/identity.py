@@ -150,7 +150,6 @@ class LoginSession(TenantRecord):
     )
 
     membership_id: Mapped[UUID]
-    csrf_digest: Mapped[bytes] = mapped_column(LargeBinary)
     ip: Mapped[str | None] = mapped_column(String(64))
     user_agent: Mapped[str | None] = mapped_column(String(512))
     expires_at: Mapped[dt.datetime]

@@ -11,7 +11,7 @@ import datetime as dt
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, LargeBinary, String, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, Index, LargeBinary, String, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import SoftDeletable, TenantRecord, Versioned, belongs_to
@@ -250,6 +250,8 @@ class Signature(TenantRecord):
         not_blank("signer_name"),
         digest_form("content_sha256"),
         list_index("signatures"),
+        # Whoever verifies a document does not know whose it is, so this leads without the tenant.
+        Index("ix_signatures_content_sha256", "content_sha256"),
     )
 
     proposal_id: Mapped[UUID | None]
@@ -280,7 +282,7 @@ class SignedDocument(TenantRecord):
         digest_form("sha256"),
         CheckConstraint("size = octet_length(content)", name="size_of_content"),
         index("signed_documents", "proposal_id"),
-        index("signed_documents", "sha256"),
+        Index("ix_signed_documents_sha256", "sha256"),
     )
 
     signature_id: Mapped[UUID]

@@ -176,6 +176,17 @@ def key_create(slug: str, role: str, name: str, scopes: tuple[str, ...], as_json
 
 
 @main.command()
+def dispatcher() -> None:
+    """Hint again at jobs that are due, and run them here while the broker is gone."""
+    import tasks
+    from tasks.dispatcher import Dispatcher
+    from webapp import create_app
+
+    assert tasks  # registers every kind of job
+    Dispatcher(create_app()).run()
+
+
+@main.command()
 def openapi() -> None:
     """Print the OpenAPI document."""
     from webapp import create_app

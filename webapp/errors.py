@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import time
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 from typing import Any
@@ -11,12 +13,13 @@ from uuid import UUID
 
 import psycopg
 import structlog
-from flask import Flask, Response, g, json, request
+from flask import Flask, Response, g, json, render_template, request
 from marshmallow import ValidationError
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, TooManyRequests
 
+from webapp.extensions import limiter
 from webapp.services import exceptions as domain
 
 log = structlog.get_logger(__name__)
@@ -48,7 +51,29 @@ def slug(error: domain.DomainError) -> str:
 
 
 def problem(status: int, detail: str, *, kind: str = "about:blank", **extra: Any) -> Response:
-    """An application/problem+json answer."""
+    """The answer: application/problem+json, or a page for a browser that asked for one."""
+    response = _page(status, detail) if _wants_page() else _json(status, detail, kind, extra)
+    if status == 503:
+        response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return response
+
+
+def _wants_page() -> bool:
+    return not request.path.startswith("/api/") and "text/html" in request.accept_mimetypes
+
+
+def _page(status: int, detail: str) -> Response:
+    body = render_template(
+        "errors/error.html",
+        status=status,
+        title=TITLES.get(status, "Error"),
+        detail=detail,
+        request_id=g.get("request_id"),
+    )
+    return Response(body, status=status, mimetype="text/html")
+
+
+def _json(status: int, detail: str, kind: str, extra: Mapping[str, Any]) -> Response:
     body = {
         "type": kind,
         "title": TITLES.get(status, "Error"),
@@ -63,8 +88,6 @@ def problem(status: int, detail: str, *, kind: str = "about:blank", **extra: Any
     )
     if status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="Service Engine X"'
-    if status == 503:
-        response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
 
 
@@ -87,12 +110,20 @@ def from_http(error: HTTPException) -> Response:
     messages = getattr(error, "data", {}).get("messages") if hasattr(error, "data") else None
     if error.code == 422 and messages:
         return from_domain(domain.Invalid(flatten(messages)))
+    if isinstance(error, TooManyRequests):
+        return _too_many(error)
     response = problem(error.code, error.description or "")
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
-    if isinstance(error, TooManyRequests):
-        seconds = error.retry_after if isinstance(error.retry_after, int) else None
-        response.headers.setdefault("Retry-After", str(max(1, math.ceil(seconds or 60))))
+    return response
+
+
+def _too_many(error: TooManyRequests) -> Response:
+    """429 with Retry-After, taken from the limit that was reached where it is known."""
+    reached = limiter.current_limit
+    seconds = max(1, math.ceil(reached.reset_at - time.time())) if reached else 60
+    response = problem(429, f"Too many requests from your address; try again in {seconds} s.")
+    response.headers["Retry-After"] = str(seconds)
     return response
 
 

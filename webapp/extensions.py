@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery, Task
-from flask import Flask
+from flask import Blueprint, Flask
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
@@ -16,7 +16,17 @@ from webapp.publisher import Publisher
 # Kinds whose jobs are drained in batches: one hint stands for many rows.
 BATCHED_KINDS = ("activity.record", "conversations.touch")
 
+# For each address and route; only the routes that anybody may call have limits, so that the
+# others cost no round trip. Generous enough for a page that asks again until it is complete.
+READS_BY_ANYBODY = "60/minute"
+WRITES_BY_ANYBODY = "20/minute"
 limiter = Limiter(get_remote_address)
+
+
+def limit_anybody(blueprint: Blueprint) -> None:
+    """Limit all routes of a blueprint that callers reach without a login."""
+    limiter.limit(READS_BY_ANYBODY, methods=["GET", "HEAD"])(blueprint)
+    limiter.limit(WRITES_BY_ANYBODY, methods=["POST"])(blueprint)
 
 
 def init_extensions(app: Flask) -> None:

@@ -211,12 +211,14 @@ class Api:
         )
 
 
-def eventually(check: Callable[[], T], seconds: float = 15.0, pause: float = 0.05) -> T:
-    """The first true value of `check` within `seconds`; fails with the last one."""
+def eventually(
+    check: Callable[[], T], seconds: float = 15.0, pause: float = 0.05, until: Any = None
+) -> T:
+    """The first true value of `check` (or the one equal to `until`) within `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         found = check()
-        if found:
+        if found if until is None else found == until:
             return found
         assert time.monotonic() < deadline, f"not within {seconds} s; last: {found!r}"
         time.sleep(pause)

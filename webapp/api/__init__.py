@@ -19,11 +19,12 @@ from webapp.api import (
     proposals,
     public,
     services,
+    verification,
 )
 from webapp.api.document import make_api
 
 RESOURCES = (
-    engagements, activity, projects, conversations, messages, proposals, public, orders,
+    engagements, activity, projects, conversations, messages, proposals, public, verification, orders,
     companies, contacts, deals, services, jobs,
 )  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from webapp.api.crud import Crud
 from webapp.api.desk import Desk
 from webapp.schemas.base import EMAIL, PlainText, reference
-from webapp.schemas.crm import CompanyOut, ContactChange, ContactCreate, ContactOut
+from webapp.schemas.crm import ContactChange, ContactCreate, ContactOut
 from webapp.services.crm import contacts as services
 from webapp.services.crm.contacts import CONTACTS
 
@@ -21,7 +21,6 @@ contacts = Crud(
         "client_company_id": reference(allow_none=False),
         "email": PlainText(validate=EMAIL),
     },
-    expand={"client_company": CompanyOut},
 )
 contacts.list("List contacts")
 contacts.create("Create a contact", ContactCreate, services.create_contact)

@@ -9,7 +9,6 @@ from webapp.api.crud import Crud
 from webapp.api.desk import Desk
 from webapp.schemas.base import StateIn
 from webapp.schemas.conversations import ConversationChange, ConversationCreate, ConversationOut
-from webapp.schemas.projects import ProjectOut
 from webapp.services.conversations import changing
 from webapp.services.conversations.reading import CONVERSATIONS
 from webapp.services.projects.reading import PROJECTS
@@ -27,7 +26,6 @@ conversations = Crud(
     reader=CONVERSATIONS,
     out=ConversationOut,
     filters={"status": DelimitedList(StateIn(CONVERSATION))},
-    expand={"project": ProjectOut},
 )
 conversations.list(
     "List a project's conversations", prepare=lambda project_id: PROJECTS.get(project_id)

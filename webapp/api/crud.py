@@ -127,7 +127,6 @@ class Crud:
         reader: Reader,
         out: type[Schema],
         filters: Mapping[str, fields.Field[Any]] | None = None,
-        expand: Mapping[str, type[Schema]] | None = None,
         rule: str = "",
         trash: bool = False,
         self_contained: bool = False,
@@ -138,7 +137,8 @@ class Crud:
         self.reader = reader
         self.out = out
         self.schema = out()
-        self.expand = {name: schema() for name, schema in (expand or {}).items()}
+        # What the reader can expand, `out` declares as Related, which knows the whole schema.
+        self.expand = {name: out._declared_fields[name].whole() for name in reader.expandable}
         self.filters = dict(filters or {})
         self.rule = rule
         self.trash = trash

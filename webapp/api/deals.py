@@ -8,7 +8,7 @@ from models.states import DEAL
 from webapp.api.crud import Crud
 from webapp.api.desk import Desk
 from webapp.schemas.base import StateIn, name, reference
-from webapp.schemas.crm import CompanyOut, ContactOut, DealChange, DealCreate, DealOut
+from webapp.schemas.crm import DealChange, DealCreate, DealOut
 from webapp.services.crm import deals as services
 from webapp.services.crm.deals import DEALS
 
@@ -26,7 +26,6 @@ deals = Crud(
         "contact_id": reference(allow_none=False),
         "owner_id": name(),
     },
-    expand={"client_company": CompanyOut, "contact": ContactOut},
 )
 deals.list("List deals")
 deals.create("Create a deal", DealCreate, services.create_deal)

@@ -63,6 +63,16 @@ def make_api(app: Flask) -> DocumentedApi:
 
 def describe_field(self: Any, field: fields.Field[Any], **_: Any) -> dict[str, Any]:
     """What our own fields accept and answer, in JSON Schema."""
+    if isinstance(field, wire.Related):
+        shown = [self.resolve_nested_schema(schema) for schema in (field.schema, field.whole)]
+        return {"anyOf": [*shown, {"type": "null"}] if field.allow_none else shown}
+    described = _describe(field)
+    if field.allow_none and isinstance(described.get("type"), str):
+        described["type"] = [described["type"], "null"]
+    return described
+
+
+def _describe(field: fields.Field[Any]) -> dict[str, Any]:
     match field:
         case wire.Money():
             return {"type": "string", "pattern": r"^\d{1,10}(\.\d{1,2})?$", "examples": ["1250.00"]}

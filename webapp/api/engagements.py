@@ -9,7 +9,6 @@ from models.states import ENGAGEMENT
 from webapp.api.crud import Crud
 from webapp.api.desk import Desk
 from webapp.schemas.base import NAME_LENGTH, PlainText, StateIn, reference
-from webapp.schemas.crm import CompanyOut, ContactOut
 from webapp.schemas.engagements import EngagementChange, EngagementCreate, EngagementOut
 from webapp.services.engagements import changing
 from webapp.services.engagements.reading import ENGAGEMENTS, TRASHED_ENGAGEMENTS
@@ -22,7 +21,6 @@ engagements = Crud(
     domain="engagements",
     reader=ENGAGEMENTS,
     out=EngagementOut,
-    expand={"client_company": CompanyOut, "contact": ContactOut},
     trash=True,
     filters={
         "status": DelimitedList(StateIn(ENGAGEMENT)),

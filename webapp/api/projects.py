@@ -8,8 +8,6 @@ from models.states import PHASE, PROJECT
 from webapp.api.crud import Crud
 from webapp.api.desk import Desk
 from webapp.schemas.base import StateIn, reference
-from webapp.schemas.catalog import ServiceOut
-from webapp.schemas.engagements import EngagementOut
 from webapp.schemas.projects import AdvanceIn, ProjectChange, ProjectCreate, ProjectOut
 from webapp.services.projects import changing
 from webapp.services.projects.phases import advance_project
@@ -29,7 +27,6 @@ projects = Crud(
         "phase": DelimitedList(StateIn(PHASE)),
         "service_id": reference(allow_none=False),
     },
-    expand={"engagement": EngagementOut, "service": ServiceOut},
 )
 projects.list("List projects")
 projects.create("Create a project", ProjectCreate, changing.create_project)

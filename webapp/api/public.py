@@ -9,6 +9,7 @@ from webapp.api.desk import Desk
 from webapp.api.proposals import pdf_answer
 from webapp.api.waiting import finish_with_job
 from webapp.auth.credentials import signing_link_scope
+from webapp.extensions import limit_anybody
 from webapp.evidence import evidence_of_request, viewed_by_client
 from webapp.schemas.sales import (
     DeclineIn,
@@ -24,6 +25,8 @@ from webapp.services.sales.signing import sign_by_link
 desk = Desk(
     "public", "/api/public/proposals", description="For the client: read, sign or decline by link."
 )
+
+limit_anybody(desk)
 
 _PROPOSAL = PublicProposalOut()
 

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from flask import request
 
 from models.tenancy import Principal, Scope
+from webapp.auth import browser
 from webapp.auth.permissions import may
 from webapp.services import secrets
 from webapp.services.exceptions import Forbidden, NotFound, Unauthorized
 
 Admit = Callable[[Principal | None], None]
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 def api_key_scope(permission: str) -> Scope:
@@ -45,3 +48,29 @@ def signing_link_scope(permission: str) -> Scope:
             raise Forbidden()
 
     return Scope("signing_link", secrets.digest(token), admit)
+
+
+def session_scope(permission: str) -> Scope:
+    """The scope of somebody who is logged in to the console. Raises Unauthorized without a session.
+
+    What changes something must come from one of our own forms: raises Forbidden otherwise.
+    """
+    scope = session_of_browser(permission)
+    if request.method not in SAFE_METHODS:
+        browser.check_form(browser.cookie(browser.SESSION))
+    return scope
+
+
+def session_of_browser(permission: str) -> Scope:
+    """`session_scope` whatever form the request came from: the log-in form has its own check."""
+    secret = browser.cookie(browser.SESSION)
+    if secret is None:
+        raise Unauthorized("Log in first.")
+
+    def admit(principal: Principal | None) -> None:
+        if principal is None:
+            raise Unauthorized("Log in first.")
+        if not may(principal, permission):
+            raise Forbidden()
+
+    return Scope("session", secrets.digest(secret), admit)

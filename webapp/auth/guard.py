@@ -10,22 +10,24 @@ from flask import Flask, request
 
 from models.access import resolve_scope
 from models.tenancy import Scope, in_scope
-from webapp.auth.credentials import api_key_scope
+from webapp.auth.credentials import SAFE_METHODS, api_key_scope
 from webapp.auth.permissions import ALL_PERMISSIONS
 from webapp.transaction import in_transaction
 
 View = Callable[..., Any]
 
-SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-
 
 def requires(
-    permission: str, *, credential: Callable[[str], Scope] = api_key_scope
+    permission: str,
+    *,
+    credential: Callable[[str], Scope] = api_key_scope,
+    finish: Callable[[Any], Any] | None = None,
 ) -> Callable[[View], View]:
     """Let only callers with `permission` in, and run the view in their tenant.
 
     A reading view gets no transaction: each of its queries is one statement that checks the
-    credential itself. A writing view runs in one transaction, whose first statement does.
+    credential itself. A writing view runs in one transaction, whose first statement does;
+    `finish` makes the answer of its result once that has committed.
     """
     checked(permission)
 
@@ -35,7 +37,11 @@ def requires(
             scope = credential(permission)
             if request.method in SAFE_METHODS:
                 return read_in(scope, lambda: view(*args, **kwargs))
-            return in_transaction(scope, lambda: view(*args, **kwargs))
+            result = in_transaction(scope, lambda: view(*args, **kwargs))
+            if finish is None:
+                return result
+            with in_scope(scope):
+                return finish(result)
 
         guarded.permission = permission  # type: ignore[attr-defined]
         return guarded

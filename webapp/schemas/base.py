@@ -52,10 +52,11 @@ class PlainText(fields.String):
         return text
 
 
-NAME = validate.And(
+# Lists, not `validate.And`: the API document tells of each rule it finds by itself.
+NAME = [
     validate.Length(1, NAME_LENGTH),
     validate.Regexp(r"[\s\S]*\S", error="This must not be blank."),
-)
+]
 
 
 def name(*, required: bool = False, **metadata: Any) -> PlainText:
@@ -78,9 +79,15 @@ def flag(**kwargs: Any) -> fields.Boolean:
     return fields.Boolean(truthy={True}, falsy={False}, **kwargs)
 
 
-EMAIL = validate.And(
-    validate.Length(max=254), validate.Email(error="This is not an e-mail address.")
-)
+# What a browser's own e-mail field accepts (HTML Living Standard, *Valid e-mail address*).
+_LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+EMAIL = [
+    validate.Length(max=254),
+    validate.Regexp(
+        rf"^[a-zA-Z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(?:\.{_LABEL})*$(?!\n)",
+        error="This is not an e-mail address.",
+    ),
+]
 
 
 def url(*, required: bool = False, allow_none: bool = True) -> PlainText:
@@ -101,6 +108,14 @@ def url(*, required: bool = False, allow_none: bool = True) -> PlainText:
 def reference(*, required: bool = False, allow_none: bool = True) -> fields.UUID:
     """The id of another record of the organization."""
     return fields.UUID(required=required, allow_none=allow_none)
+
+
+class Related(fields.Nested):
+    """A related record: in short, and whole where `expand=` asks for it."""
+
+    def __init__(self, brief: type[Schema], *, whole: type[Schema], **kwargs: Any) -> None:
+        super().__init__(brief, **kwargs)
+        self.whole = whole
 
 
 class Money(fields.Field[Decimal]):

@@ -13,6 +13,7 @@ from webapp.schemas.base import (
     Moment,
     Output,
     PlainText,
+    Related,
     StateIn,
     StateLabel,
     StateNumber,
@@ -21,6 +22,7 @@ from webapp.schemas.base import (
     url,
 )
 from webapp.schemas.engagements import ProjectBrief
+from webapp.schemas.projects import ProjectOut
 
 CONTENT_LENGTH = 50_000
 MAX_ATTACHMENTS = 50
@@ -95,7 +97,7 @@ class ConversationOut(Output):
 
     id = fields.UUID()
     project_id = fields.UUID()
-    project = fields.Nested(ProjectBrief)
+    project = Related(ProjectBrief, whole=ProjectOut)
     subject = fields.String()
     status = StateLabel(CONVERSATION)
     status_id = StateNumber(CONVERSATION)

@@ -16,6 +16,7 @@ from webapp.schemas.base import (
     Money,
     Output,
     PlainText,
+    Related,
     StateIn,
     StateLabel,
     StateNumber,
@@ -24,12 +25,23 @@ from webapp.schemas.base import (
     text,
     url,
 )
-from webapp.schemas.engagements import CompanyBrief, ContactBrief
 
 
 def line(length: int = NAME_LENGTH) -> PlainText:
     """An optional text of one line."""
     return PlainText(allow_none=True, validate=validate.Length(max=length))
+
+
+class CompanyBrief(Output):
+    id = fields.UUID()
+    name = fields.String()
+
+
+class ContactBrief(Output):
+    id = fields.UUID()
+    first_name = fields.String()
+    last_name = fields.String()
+    email = fields.String(allow_none=True)
 
 
 class Address(Input):
@@ -100,7 +112,7 @@ class ContactCreate(ContactChange):
 class ContactOut(Output):
     id = fields.UUID()
     client_company_id = fields.UUID(allow_none=True)
-    client_company = fields.Nested(CompanyBrief, allow_none=True)
+    client_company = Related(CompanyBrief, whole=CompanyOut, allow_none=True)
     first_name = fields.String()
     last_name = fields.String()
     email = fields.String(allow_none=True)
@@ -134,9 +146,9 @@ class DealOut(Output):
     id = fields.UUID()
     name = fields.String()
     client_company_id = fields.UUID(allow_none=True)
-    client_company = fields.Nested(CompanyBrief, allow_none=True)
+    client_company = Related(CompanyBrief, whole=CompanyOut, allow_none=True)
     contact_id = fields.UUID(allow_none=True)
-    contact = fields.Nested(ContactBrief, allow_none=True)
+    contact = Related(ContactBrief, whole=ContactOut, allow_none=True)
     owner_id = fields.String()
     stage = StateLabel(DEAL)
     stage_id = StateNumber(DEAL)

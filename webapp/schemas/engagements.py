@@ -16,6 +16,7 @@ from webapp.schemas.base import (
     Money,
     Output,
     PlainText,
+    Related,
     StateIn,
     StateLabel,
     StateNumber,
@@ -24,6 +25,7 @@ from webapp.schemas.base import (
     reference,
     text,
 )
+from webapp.schemas.crm import CompanyBrief, CompanyOut, ContactBrief, ContactOut
 
 
 class EngagementChange(Input):
@@ -50,18 +52,6 @@ class EngagementChange(Input):
 
 class EngagementCreate(EngagementChange):
     name = name(required=True)
-
-
-class CompanyBrief(Output):
-    id = fields.UUID()
-    name = fields.String()
-
-
-class ContactBrief(Output):
-    id = fields.UUID()
-    first_name = fields.String()
-    last_name = fields.String()
-    email = fields.String(allow_none=True)
 
 
 class ProjectBrief(Output):
@@ -97,9 +87,9 @@ class EngagementOut(Output):
     currency = Currency(allow_none=True)
     owner_id = fields.String()
     client_company_id = fields.UUID(allow_none=True)
-    client_company = fields.Nested(CompanyBrief, allow_none=True)
+    client_company = Related(CompanyBrief, whole=CompanyOut, allow_none=True)
     contact_id = fields.UUID(allow_none=True)
-    contact = fields.Nested(ContactBrief, allow_none=True)
+    contact = Related(ContactBrief, whole=ContactOut, allow_none=True)
     deal_id = fields.UUID(allow_none=True)
     contract_id = fields.UUID(allow_none=True)
     proposal_id = fields.UUID(allow_none=True)

@@ -13,6 +13,7 @@ from webapp.schemas.base import (
     Moment,
     Output,
     PlainText,
+    Related,
     StateIn,
     StateLabel,
     StateNumber,
@@ -21,7 +22,8 @@ from webapp.schemas.base import (
     reference,
     text,
 )
-from webapp.schemas.catalog import ServiceBrief
+from webapp.schemas.catalog import ServiceBrief, ServiceOut
+from webapp.schemas.engagements import EngagementOut
 from webapp.schemas.sales import EngagementBrief
 
 
@@ -60,9 +62,9 @@ class AdvanceIn(Input):
 class ProjectOut(Output):
     id = fields.UUID()
     engagement_id = fields.UUID()
-    engagement = fields.Nested(EngagementBrief)
+    engagement = Related(EngagementBrief, whole=EngagementOut)
     service_id = fields.UUID(allow_none=True)
-    service = fields.Nested(ServiceBrief, allow_none=True)
+    service = Related(ServiceBrief, whole=ServiceOut, allow_none=True)
     name = fields.String()
     description = fields.String(allow_none=True)
     status = StateLabel(PROJECT)

@@ -22,7 +22,8 @@ from webapp.schemas.base import (
     reference,
     text,
 )
-from webapp.schemas.engagements import CompanyBrief, ContactBrief, ProjectBrief
+from webapp.schemas.crm import CompanyBrief, ContactBrief
+from webapp.schemas.engagements import ProjectBrief
 
 MAX_ITEMS = 200
 
@@ -269,6 +270,19 @@ class CertificateOut(Output):
     signed_at = Moment()
     recorded_by = fields.String(allow_none=True)
     document_sha256 = fields.String(allow_none=True)
+
+
+class VerificationOut(Output):
+    """What is on record under a document's SHA-256."""
+
+    sha256 = fields.String()
+    kind = fields.String(validate=validate.OneOf(["signed document", "proposal content"]))
+    organization = fields.String()
+    proposal_number = fields.String()
+    proposal_name = fields.String()
+    version = fields.Integer()
+    signer_name = fields.String()
+    signed_at = Moment()
 
 
 class PreviewItem(Output):

@@ -20,7 +20,7 @@ from models.identity import Credential, LoginSession
 from models.jobs import IdempotencyKey, Job, JobAttempt
 from models.tenancy import current_organization_id, current_principal, current_scope
 from webapp.services.batches import delete_batch
-from webapp.services.exceptions import Conflict, NotFound
+from webapp.services.exceptions import Conflict
 from webapp.services.reading import PageRequest, Reader, aggregate, equals
 
 BATCH = 1000
@@ -145,7 +145,7 @@ def cancel_job(job_id: UUID) -> Row:
 
 
 def _locked() -> Select[Any]:
-    """The organization's jobs for changing; one that a worker holds is left alone, not waited for."""
+    """The organization's jobs for changing; those that a worker holds are not waited for."""
     return (
         select(Job)
         .where(Job.organization_id == current_organization_id())
@@ -156,6 +156,8 @@ def _locked() -> Select[Any]:
 
 def _put_back(found: Select[Any]) -> int:
     jobs = db.session.scalars(found).all()
+    if not jobs:
+        return 0
     # A try that never came to its end must not be taken for the new first one.
     db.session.execute(
         update(JobAttempt)

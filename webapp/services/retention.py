@@ -71,6 +71,7 @@ IDS = bindparam("ids", type_=ARRAY(Uuid()))
 GONE_BEFORE = bindparam("gone_before", type_=DateTime(timezone=True))
 SETTLED_BEFORE = bindparam("settled_before", type_=DateTime(timezone=True))
 
+_NEVER = false()
 _Held = aliased(Engagement, name="held")
 
 
@@ -80,7 +81,7 @@ class Rule:
 
     model: Any
     below: tuple[Below, ...] = ()
-    kept: Condition = false()
+    kept: Condition = _NEVER
 
 
 def below(column: Any, *, of: Any = None) -> Below:
@@ -103,7 +104,7 @@ def _there_is(*conditions: Condition, of: tuple[Any, ...]) -> Condition:
 
 def _on_hold(condition: Condition, *through: Any) -> Condition:
     """Whether an engagement on legal hold meets `condition`; `through` are tables in between."""
-    return _there_is(_Held.legal_hold, condition, of=(_Held, *through))
+    return _there_is(_Held.legal_hold.is_(True), condition, of=(_Held, *through))
 
 
 def _project_on_hold(project_id: Any) -> Condition:

@@ -1,0 +1,31 @@
+"""Verifying a signed document by its SHA-256: the verify page's twin for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from webapp.api.desk import Desk
+from webapp.auth.guard import open_to_all
+from webapp.extensions import limiter
+from webapp.schemas.sales import VerificationOut
+from webapp.services.exceptions import NotFound
+from webapp.services.sales.verification import verify_document
+
+desk = Desk(
+    "verification", "/api/public/verify", description="Is a signed document ours, and unchanged?"
+)
+limiter.limit("30/minute")(desk)
+
+
+@desk.get("/<string:sha256>")
+@open_to_all("anybody who holds a document may check it, and learns only what stands in it")
+@desk.response(200, VerificationOut)
+@desk.alt_response(404, description="No signed document has this SHA-256.")
+@desk.doc(security=[])
+def get_verification(sha256: str) -> dict[str, Any]:
+    """Verify a signed document by its SHA-256, in hexadecimal"""
+    sha256 = sha256.lower()
+    found = verify_document(sha256)
+    if found is None:
+        raise NotFound("No signed document is on record with this SHA-256.")
+    return {"sha256": sha256, **found}

@@ -1,0 +1,158 @@
+"""The staff's console: logging in and out, and the first page."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from typing import Any
+
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as Answer
+
+from models.states import ENGAGEMENT, PROPOSAL
+from models.tenancy import as_system
+from webapp.auth import browser
+from webapp.auth.credentials import session_of_browser, session_scope
+from webapp.auth.guard import open_to_all, requires
+from webapp.extensions import limiter
+from webapp.services.exceptions import Forbidden, Unauthorized
+from webapp.services.identity import sessions
+from webapp.services.overview import latest_engagements, latest_proposals
+from webapp.transaction import in_transaction
+
+blueprint = Blueprint("console", __name__, url_prefix="/console")
+
+ANYBODY = "whoever is not logged in yet logs in here"
+# Where a log-in may lead: a page of the console, and no other site's.
+_NEXT = re.compile(r"/console(?:[/?][A-Za-z0-9/?=&%._~+-]*)?")
+# The same for an unknown address, a wrong password and a locked account.
+REFUSED = (
+    "The email or the password is not right. After several failed attempts an account is locked"
+    " for a while; wait a few minutes before you try again."
+)
+
+
+@blueprint.after_request
+def name_the_origin(response: Response) -> Response:
+    """Browsers send `Origin: null` from pages with no-referrer; our forms' checks need it."""
+    response.headers["Referrer-Policy"] = "same-origin"
+    return response
+
+
+@blueprint.get("")
+@requires("sales:read", credential=session_scope)
+def home() -> str:
+    account = sessions.account_of_caller()
+    g.timezone = account["timezone"]
+    secret = browser.cookie(browser.SESSION)
+    assert secret is not None
+    return render_template(
+        "console/home.html",
+        organization={"name": account["organization_name"]},
+        user={"name": account["name"], "email": account["email"]},
+        proposals=[
+            {**row, "client": _client(row), "status": PROPOSAL.label(row["status"])}
+            for row in latest_proposals()
+        ],
+        engagements=[
+            {
+                **row,
+                "client": _client(row),
+                "status": ENGAGEMENT.label(row["status"]),
+                "projects": len(row["projects"]),
+            }
+            for row in latest_engagements()
+        ],
+        csrf_token=browser.form_token(secret),
+    )
+
+
+def _client(row: dict[str, Any]) -> str:
+    """The client's company, else the person."""
+    if row["client_company"]:
+        return str(row["client_company"]["name"])
+    contact = row["contact"]
+    return f"{contact['first_name']} {contact['last_name']}".strip() if contact else ""
+
+
+@blueprint.get("/login")
+@open_to_all(ANYBODY)
+def login() -> Response:
+    return _login_page()
+
+
+@blueprint.post("/login")
+@limiter.limit("10/minute")
+@open_to_all(ANYBODY)
+def log_in() -> Response | Answer:
+    try:
+        browser.check_form(browser.cookie(browser.LOGIN))
+    except Forbidden as error:
+        return _login_page(403, error.detail)
+    attempt = sessions.check_login(
+        request.form.get("email", "").strip(), request.form.get("password", "")
+    )
+    secret = browser.new_secret()
+    admitted = in_transaction(
+        as_system(attempt.organization_id),
+        lambda: sessions.finish_login(
+            attempt,
+            secret,
+            ip=request.remote_addr,
+            user_agent=request.user_agent.string[:512] or None,
+        ),
+    )
+    if not admitted:
+        return _login_page(422, REFUSED)
+    _end_session_before()
+    response = redirect(_next_page() or url_for("console.home"), 303)
+    browser.set_cookie(
+        response, browser.SESSION, secret, int(sessions.LIFETIME.total_seconds())
+    )
+    return response
+
+
+@blueprint.post("/logout")
+@requires("identity:read", credential=session_scope)
+def logout() -> Answer:
+    sessions.end_session()
+    response = redirect(url_for("console.login"), 303)
+    browser.drop_cookie(response, browser.SESSION)
+    return response
+
+
+@blueprint.errorhandler(Unauthorized)
+def ask_for_login(_error: Unauthorized) -> Answer:
+    """To the login, and from there back to the page that was asked for."""
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+    if wanted == url_for("console.home"):
+        wanted = None
+    return redirect(url_for("console.login", next=wanted), 303)
+
+
+def _login_page(status: int = 200, refused: str | None = None) -> Response:
+    secret = browser.cookie(browser.LOGIN) or browser.new_secret()
+    response = make_response(
+        render_template(
+            "console/login.html",
+            csrf_token=browser.form_token(secret),
+            form={"email": request.form.get("email", "")},
+            errors={"_form": [refused]} if refused else {},
+            next=_next_page(),
+        ),
+        status,
+    )
+    browser.set_cookie(response, browser.LOGIN, secret)
+    return response
+
+
+def _next_page() -> str | None:
+    """The page of the console that `next` names; None for anything else."""
+    wanted = request.args.get("next", "")
+    return wanted if _NEXT.fullmatch(wanted) else None
+
+
+def _end_session_before() -> None:
+    """A login replaces the session that this browser had, whoever's it was."""
+    with suppress(Unauthorized):
+        in_transaction(session_of_browser("identity:read"), sessions.end_session)

@@ -1,0 +1,191 @@
+"""The signing page, for the client who holds the link (product.md, *The sign flow*).
+
+It works without scripts: what is posted is answered by a redirect to the page, which shows how
+things stand now; only what has to be corrected is shown again with the form filled in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Response, g, redirect, render_template, request, url_for
+from marshmallow import ValidationError
+from werkzeug.wrappers import Response as Answer
+
+from models.states import PHASE
+from webapp.auth.credentials import signing_link_scope
+from webapp.auth.guard import read_in, requires
+from webapp.errors import flatten
+from webapp.evidence import evidence_of_request, viewed_by_client
+from webapp.extensions import limit_anybody
+from webapp.schemas.sales import DeclineIn, PublicSigningResult, SignIn
+from webapp.services.exceptions import Conflict, ContentChanged, Invalid, LinkReplaced, NotFound
+from webapp.services.sales.reading import created_by, linked_to_caller, signed_document
+from webapp.services.sales.sending import decline_by_link
+from webapp.services.sales.signing import Signed, sign_by_link
+from webapp.waiting import DEFAULT_SECONDS, done_within
+
+blueprint = Blueprint("signing", __name__, url_prefix="/sign")
+limit_anybody(blueprint)
+
+Page = tuple[str, int]
+Errors = Mapping[str, list[str]]
+
+# Gone is what a link leads to when its proposal can no longer be signed by anybody.
+CLOSED = {"declined": 200, "expired": 410, "revised": 410}
+PHASES = PHASE.labels(tuple(PHASE.states))
+# What a field says when nothing was entered; the schema's words are for programs.
+MISSING = {
+    "signer_name": "Enter your full name.",
+    "signer_email": "Enter your email address.",
+    "signature": "Type your name as your signature.",
+    "drawn": "Draw your signature in the box, or choose to type it.",
+    "consent": "Tick the box to say that you agree.",
+    "content_sha256": "The form was not complete. Please read the proposal and sign once more.",
+    "reason": "Say in a few words why.",
+}
+
+
+def to_page(*_: Any) -> Answer:
+    """Back to the page, which shows how things stand now."""
+    token = (request.view_args or {})["token"]
+    return redirect(url_for("signing.page", token=token), 303)
+
+
+def show(status: int = 200, errors: Errors | None = None, *, keep: bool = True) -> Page:
+    """The page in the state its proposal is in; `status` is that of a proposal to sign.
+
+    With `keep`, the form is filled in again as it was sent.
+    """
+    proposal: dict[str, Any] = viewed_by_client(even_replaced=True)
+    g.timezone = proposal["timezone"]
+    context = {
+        "organization": proposal["organization"],
+        "proposal": proposal,
+        "token": (request.view_args or {})["token"],
+    }
+    state = proposal["status"]
+    if state in CLOSED:
+        return render_template("signing/closed.html", state=state, **context), CLOSED[state]
+    if state == "signed":
+        created = PublicSigningResult().dump(created_by(proposal["id"]))
+        return render_template(
+            "signing/signed.html",
+            signature=proposal,
+            engagement=created["engagement"],
+            projects=[project | {"phases": PHASES} for project in created["projects"]],
+            order=created["order"],
+            pdf_ready=proposal["has_document"],
+            **context,
+        ), 200
+    return render_template(
+        "signing/proposal.html",
+        form=request.form if keep else {},
+        errors=errors or {},
+        consent_text=proposal["consent_text"],
+        **context,
+    ), status
+
+
+@blueprint.get("/<string:token>")
+@requires("link:read", credential=signing_link_scope)
+def page(token: str) -> Page:
+    return show()
+
+
+def wait_for_engagement(signed: Signed) -> Answer:
+    """Give what the signature creates a moment to be there, and show the page either way."""
+    done_within(signed.job_id, DEFAULT_SECONDS)
+    return to_page()
+
+
+@blueprint.post("/<string:token>")
+@requires("link:sign", credential=signing_link_scope, finish=wait_for_engagement)
+def sign(token: str) -> Signed:
+    form = request.form
+    is_drawn = form.get("method") == "drawn"
+    data = form.get("drawn" if is_drawn else "signature", "")
+    body = {
+        "signer_name": form.get("signer_name", ""),
+        "signer_email": form.get("signer_email", "").strip(),
+        "consent": form.get("consent") == "yes",
+        "signature": {"method": "drawn" if is_drawn else "typed", "data": data},
+        "content_sha256": form.get("content_sha256", ""),
+    }
+    try:
+        checked = SignIn().load(body)
+    except ValidationError as error:
+        raise Invalid(flatten(error.normalized_messages())) from error
+    return sign_by_link(
+        evidence_of_request(
+            checked["signer_name"],
+            checked["signer_email"],
+            checked["signature"]["method"],
+            checked["signature"]["data"],
+            checked["content_sha256"],
+        )
+    )
+
+
+@blueprint.post("/<string:token>/decline")
+@requires("link:decline", credential=signing_link_scope, finish=to_page)
+def decline(token: str) -> None:
+    try:
+        checked = DeclineIn().load({"reason": request.form.get("reason", "")})
+    except ValidationError as error:
+        raise Invalid(flatten(error.normalized_messages())) from error
+    decline_by_link(checked["reason"])
+
+
+@blueprint.get("/<string:token>/signed.pdf")
+@requires("link:read", credential=signing_link_scope)
+def signed_pdf(token: str) -> Response | Answer:
+    proposal = linked_to_caller(even_replaced=True)
+    if not proposal["has_document"]:
+        return to_page()
+    document = signed_document(proposal["id"])
+    response = Response(bytes(document["content"]), mimetype="application/pdf")
+    name = f"{document['number']}-signed.pdf"
+    response.headers.set("Content-Disposition", "attachment", filename=name)
+    return response
+
+
+@blueprint.errorhandler(Invalid)
+def correct(error: Invalid) -> Page:
+    """The form once more, each message beside the field it belongs to."""
+    drawn = request.form.get("method") == "drawn"
+    errors: dict[str, list[str]] = {}
+    for path, messages in error.errors.items():
+        field = path if path in MISSING else ("drawn" if drawn else "signature")
+        # Its own words where it was left out, and for what nobody types.
+        silent = not request.form.get(field, "").strip() or field == "content_sha256"
+        errors[field] = [MISSING[field]] if silent else messages
+    return _show_in_scope(422, errors)
+
+
+@blueprint.errorhandler(ContentChanged)
+def read_again(_error: ContentChanged) -> Page:
+    message = "The proposal is not the one you were shown. Please read it as it is now and sign."
+    return _show_in_scope(409, {"content_sha256": [message]}, keep=False)
+
+
+@blueprint.errorhandler(NotFound)
+def unknown(_error: NotFound) -> Page:
+    return render_template("signing/closed.html", state="unknown"), 404
+
+
+# Signed, declined or expired meanwhile, or replaced by a newer version: the page says so.
+blueprint.register_error_handler(Conflict, to_page)
+blueprint.register_error_handler(LinkReplaced, to_page)
+
+
+def _show_in_scope(status: int, errors: Errors, *, keep: bool = True) -> Page:
+    """`show` after the transaction of the request is over; it reads in a scope of its own."""
+    try:
+        shown: Page = read_in(
+            signing_link_scope("link:read"), lambda: show(status, errors, keep=keep)
+        )
+        return shown
+    except NotFound as error:
+        return unknown(error)
