@@ -18,7 +18,7 @@ TENANT = "(SELECT nullif(current_setting('app.organization_id', true), '')::uuid
 def protect(
     table: str, *, rights: str = "SELECT, INSERT, UPDATE, DELETE", column: str = "organization_id"
 ) -> None:
-    """Hide other tenants' rows of `table` from everybody, the owner included, and grant `rights`."""
+    """Hide other tenants' rows of `table` from everybody, the owner too, and grant `rights`."""
     force_row_security(table)
     mine = f"{column} = {TENANT}"
     op.execute(f"CREATE POLICY tenant ON {table} USING ({mine}) WITH CHECK ({mine})")

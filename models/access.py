@@ -14,8 +14,7 @@ from typing import Any, cast
 
 import psycopg
 from psycopg.rows import dict_row, namedtuple_row
-from sqlalchemy import Connection, Select, bindparam, event, text
-from sqlalchemy.dialects.postgresql import psycopg as postgresql
+from sqlalchemy import Connection, Select, bindparam, event, make_url, text
 from sqlalchemy.orm import Session, SessionTransaction
 
 from models.base import db
@@ -23,13 +22,13 @@ from models.tenancy import Scope, current_scope
 
 Row = dict[str, Any]
 
-_DIALECT = postgresql.dialect()
+_DIALECT = make_url("postgresql+psycopg://").get_dialect()()
 _PRINCIPAL = """
     q.organization_id AS principal_organization_id, q.credential_id AS principal_credential_id,
     q.subject_id AS principal_subject_id, q.role AS principal_role, q.scopes AS principal_scopes,
     q.label AS principal_label"""
 _BEGIN_REQUEST = "begin_request(%(credential_kind)s::text, %(credential_digest)s::bytea) q"
-_RESOLVE = f"SELECT {_PRINCIPAL} FROM {_BEGIN_REQUEST}"
+_RESOLVE = f"SELECT {_PRINCIPAL} FROM {_BEGIN_REQUEST}"  # noqa: S608 - our own text
 _RESOLVE_WITH_KEY = f"""
     SELECT {_PRINCIPAL}, k.route, k.request_hash, k.status, k.body
     FROM {_BEGIN_REQUEST}
@@ -39,7 +38,7 @@ _RESOLVE_WITH_KEY = f"""
           AND i.actor = q.credential_id::text AND i.key = %(idempotency_key)s
           AND i.created_at > now() - interval '24 hours'
         OFFSET 0
-    ) k ON true"""
+    ) k ON true"""  # noqa: S608 - our own text
 _BIND = text("SELECT set_config('app.organization_id', :organization_id, true)")
 
 
@@ -80,14 +79,14 @@ class Query:
     defaults: Mapping[str, Any]
 
     @classmethod
-    def of(cls, select: Select[Any]) -> Query:
+    def of(cls, select: Select[*tuple[Any, ...]]) -> Query:
         """Compile `select`; its bound parameters without a value are given at each run."""
         compiled = select.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
         plain = str(compiled)
         return cls(
             plain=plain,
-            with_credential=(
-                f"SELECT {_PRINCIPAL}, r.* FROM {_BEGIN_REQUEST} LEFT JOIN LATERAL ("
+            with_credential=(  # our own text, and what SQLAlchemy compiled
+                f"SELECT {_PRINCIPAL}, r.* FROM {_BEGIN_REQUEST} LEFT JOIN LATERAL ("  # noqa: S608
                 f"SELECT true AS found, x.* FROM ({plain}) x"
                 " WHERE q.organization_id IS NOT NULL OFFSET 0) r ON true"
             ),

@@ -54,9 +54,7 @@ class Job(TenantRecord):
         ),
         CheckConstraint("octet_length(payload::text) < 65536", name="payload_size"),
         CheckConstraint("attempts >= 0 AND attempts <= max_attempts", name="attempts_range"),
-        Index(
-            "ix_jobs_publish_after", "publish_after", postgresql_where=text("state = 'ready'")
-        ),
+        Index("ix_jobs_publish_after", "publish_after", postgresql_where=text("state = 'ready'")),
         Index("ix_jobs_lease_until", "lease_until", postgresql_where=text("state = 'running'")),
         Index(
             "ix_jobs_kind_seq",

@@ -80,9 +80,7 @@ DEAL = Machine(
     "deal",
     {
         "lead": State(1, "Lead", ("qualified", "proposal", "negotiation", "won", "lost")),
-        "qualified": State(
-            2, "Qualified", ("lead", "proposal", "negotiation", "won", "lost")
-        ),
+        "qualified": State(2, "Qualified", ("lead", "proposal", "negotiation", "won", "lost")),
         "proposal": State(3, "Proposal", ("qualified", "negotiation", "won", "lost")),
         "negotiation": State(4, "Negotiation", ("proposal", "won", "lost")),
         "won": State(5, "Won"),

@@ -125,7 +125,7 @@ class Dispatcher:
     def _queue_length(self) -> int | None:
         """How many hints wait in the broker; None when it does not answer."""
         try:
-            return int(self._broker.llen(self._queue))  # type: ignore[arg-type]
+            return int(self._broker.llen(self._queue))
         except (redis.RedisError, OSError):
             return None
 

@@ -53,6 +53,8 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
             "DATABASE_URL": os.environ.get("TEST_DATABASE_URL") or postgres.owner_url,
             "REDIS_URL": valkey.url,
             "SECRET_KEY": secrets.token_hex(32),
+            # Every test calls from the same address; test_rate_limits.py turns them on.
+            "RATE_LIMITS": "off",
             "VAR_DIR": str(var),
         }
         migrate(Settings.from_environment(env))

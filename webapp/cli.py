@@ -8,45 +8,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
 
 import click
-from sqlalchemy.exc import SQLAlchemyError
 
-T = TypeVar("T")
-
-as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
-organization = click.option("--org", "slug", required=True, help="The organization's slug.")
-
-
-def fail(message: str, code: int = 1) -> NoReturn:
-    click.echo(f"sx: {message}", err=True)
-    sys.exit(code)
-
-
-def say(as_json: bool, data: dict[str, Any], text: str) -> None:
-    """Print `data` for programs or `text` for people."""
-    click.echo(json.dumps(data, default=str) if as_json else text)
-
-
-class Commands(click.Group):
-    """A group whose commands end with one clear line instead of a traceback."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        from webapp.config import SettingsError
-        from webapp.services.exceptions import DomainError
-
-        try:
-            return super().invoke(ctx)
-        except SettingsError as error:
-            fail(f"the settings cannot be used:\n{error}", 2)
-        except DomainError as error:
-            fail(error.detail)
-        except SQLAlchemyError as error:
-            reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-            fail(f"the database refused or is not there: {reason}")
+from webapp.commands.base import Commands, as_json, fail, in_organization, organization, run_as, say
+from webapp.commands.demo import demo, demo_seed
+from webapp.commands.jobs import jobs
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -55,19 +23,9 @@ def main() -> None:
     """Service Engine X: run it, set it up, look after its jobs."""
 
 
-def in_organization(slug: str, work: Callable[[], T]) -> T:
-    """Run `work` in the organization with this slug, in one transaction."""
-    from models.tenancy import as_system
-    from webapp import create_app
-    from webapp.database import organization_id
-    from webapp.transaction import in_transaction
-
-    app = create_app()
-    with app.app_context():
-        found = organization_id(app.config["SETTINGS"], slug)
-        if found is None:
-            fail(f"there is no organization {slug!r}; make it with `sx org create NAME`")
-        return in_transaction(as_system(found), work)
+main.add_command(jobs)
+main.add_command(demo)
+main.add_command(demo_seed)
 
 
 @main.command()
@@ -77,6 +35,17 @@ def up(port: int | None) -> None:
     from webapp.local.up import run_stack
 
     sys.exit(run_stack(port or int(os.environ.get("PORT", "8000")), Path("var")))
+
+
+@main.command()
+def dispatcher() -> None:
+    """Hint at due jobs, and run them when the broker is gone (any number may run)."""
+    import tasks
+    from tasks.dispatcher import Dispatcher
+    from webapp import create_app
+
+    assert tasks  # registers every kind of job
+    Dispatcher(create_app()).run()
 
 
 @main.command()
@@ -113,17 +82,14 @@ def org() -> None:
 def org_create(name: str, slug: str | None, timezone: str, currency: str, as_json: bool) -> None:
     """Make an organization."""
     from models.base import uuid7
-    from models.tenancy import as_system
     from webapp import create_app
     from webapp.services.identity.accounts import create_organization
-    from webapp.transaction import in_transaction
 
-    app = create_app()
-    with app.app_context():
-        made = in_transaction(
-            as_system(uuid7()),
-            lambda: create_organization(name, slug=slug, timezone=timezone, currency=currency),
-        )
+    made = run_as(
+        create_app(),
+        uuid7(),
+        lambda: create_organization(name, slug=slug, timezone=timezone, currency=currency),
+    )
     say(as_json, {"id": made.id, "slug": made.slug}, f"Made {made.name} ({made.slug}).")
 
 
@@ -140,9 +106,7 @@ def user() -> None:
 @click.option("--password", envvar="SX_PASSWORD", prompt=True, hide_input=True,
               confirmation_prompt=True)  # fmt: skip
 @as_json
-def user_create(
-    slug: str, email: str, name: str, role: str, password: str, as_json: bool
-) -> None:
+def user_create(slug: str, email: str, name: str, role: str, password: str, as_json: bool) -> None:
     """Make a user; the password is asked for, or taken from SX_PASSWORD."""
     from webapp.services.identity.accounts import create_user
 
@@ -168,22 +132,11 @@ def key_create(slug: str, role: str, name: str, scopes: tuple[str, ...], as_json
 
     unknown = sorted(set(scopes) - ALL_PERMISSIONS)
     if unknown:
-        fail(f"no such scope: {', '.join(unknown)}; there are: {', '.join(sorted(ALL_PERMISSIONS))}")
-    record, secret = in_organization(
-        slug, lambda: create_api_key(name, role=role, scopes=scopes)
-    )
+        fail(
+            f"no such scope: {', '.join(unknown)}; there are: {', '.join(sorted(ALL_PERMISSIONS))}"
+        )
+    record, secret = in_organization(slug, lambda: create_api_key(name, role=role, scopes=scopes))
     say(as_json, {"id": record.id, "key": secret, "role": role}, secret)
-
-
-@main.command()
-def dispatcher() -> None:
-    """Hint again at jobs that are due, and run them here while the broker is gone."""
-    import tasks
-    from tasks.dispatcher import Dispatcher
-    from webapp import create_app
-
-    assert tasks  # registers every kind of job
-    Dispatcher(create_app()).run()
 
 
 @main.command()

@@ -7,8 +7,8 @@ import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import quote
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import psycopg
@@ -59,7 +59,9 @@ def problem(status: int, detail: str, *, kind: str = "about:blank", **extra: Any
 
 
 def _wants_page() -> bool:
-    return not request.path.startswith("/api/") and "text/html" in request.accept_mimetypes
+    return (
+        not request.path.startswith("/api/") and request.accept_mimetypes.quality("text/html") > 0
+    )
 
 
 def _page(status: int, detail: str) -> Response:

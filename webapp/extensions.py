@@ -42,7 +42,7 @@ def init_extensions(app: Flask) -> None:
 def make_celery(app: Flask) -> Celery:
     """The Celery application; its tasks run inside the Flask application's context."""
 
-    class TaskInContext(Task):  # type: ignore[type-arg]
+    class TaskInContext(Task):
         def __call__(self, *args: Any, **kwargs: Any) -> Any:
             with app.app_context():
                 return self.run(*args, **kwargs)

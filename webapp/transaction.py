@@ -78,7 +78,7 @@ def in_transaction(scope: Scope, work: Callable[[], T]) -> T:
                 if isinstance(error.orig, _RETRYABLE):
                     raise Unavailable() from error
                 raise
-            time.sleep(random.uniform(0.005, 0.03) * 2**attempt)
+            time.sleep(random.uniform(0.005, 0.03) * 2**attempt)  # noqa: S311 - no secret
     publish(scope)
     return result
 

@@ -62,7 +62,5 @@ def downgrade() -> None:
     for table in READ:
         op.execute(f"DROP POLICY verify ON {table}")
     op.drop_index("ix_signed_documents_sha256", table_name="signed_documents")
-    op.create_index(
-        "ix_signed_documents_sha256", "signed_documents", ["organization_id", "sha256"]
-    )
+    op.create_index("ix_signed_documents_sha256", "signed_documents", ["organization_id", "sha256"])
     op.drop_index("ix_signatures_content_sha256", table_name="signatures")

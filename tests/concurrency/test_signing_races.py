@@ -92,9 +92,11 @@ def test_concurrent_changes_with_the_same_etag_let_one_through(
     with ThreadPoolExecutor(8) as pool:
         statuses = list(
             pool.map(
-                lambda n: Api(app=app, api_key=tenant.api_key)
-                .put(path, {"name": f"Name {n}"}, If_Match=tag)
-                .status,
+                lambda n: (
+                    Api(app=app, api_key=tenant.api_key)
+                    .put(path, {"name": f"Name {n}"}, If_Match=tag)
+                    .status
+                ),
                 range(8),
             )
         )

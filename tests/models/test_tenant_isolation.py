@@ -129,9 +129,7 @@ def test_no_digest_can_be_read_by_the_application(as_app: psycopg.Connection) ->
 
 
 @pytest.mark.parametrize("table", ["signatures", "activity_events", "signed_documents"])
-def test_evidence_and_history_cannot_be_rewritten(
-    as_app: psycopg.Connection, table: str
-) -> None:
+def test_evidence_and_history_cannot_be_rewritten(as_app: psycopg.Connection, table: str) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         as_app.execute(f"UPDATE {table} SET created_at = now()")
 
@@ -144,7 +142,11 @@ def test_the_dispatcher_sees_that_work_is_due_but_not_what_it_is_about(
         "SELECT kind FROM jobs WHERE organization_id = %s", (tenant.id,)
     ).fetchall()
     assert due == [("activity.record",)]
-    for sql in ("SELECT payload FROM jobs", "SELECT name FROM engagements", "SELECT name FROM users"):
+    for sql in (
+        "SELECT payload FROM jobs",
+        "SELECT name FROM engagements",
+        "SELECT name FROM users",
+    ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             as_dispatcher.execute(sql)
 

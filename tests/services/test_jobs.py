@@ -1,19 +1,23 @@
-"""Looking after the queue: pruning, listing, retrying, cancelling (product.md, *Status changes*)."""
+"""Looking after the queue: pruning, listing, retrying, cancelling."""
 
 from __future__ import annotations
 
+import datetime as dt
+import secrets
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from models.base import db, uuid7
-from models.jobs import MAX_ATTEMPTS
+from models.identity import Credential, LoginSession, Membership
+from models.jobs import MAX_ATTEMPTS, IdempotencyKey, Job, JobAttempt
 from tests.support.tenants import Tenant
 from webapp.services import jobs
 from webapp.services.exceptions import Conflict, NotFound
+from webapp.services.identity.accounts import create_user
 
 TERMINAL = ("done", "dead", "cancelled")
 
@@ -23,32 +27,21 @@ def make(tenant: Tenant, state: str = "ready", kind: str = "jobs.prune", days: f
     job_id = uuid7()
 
     def work() -> None:
-        db.session.execute(
-            text(
-                "INSERT INTO jobs (organization_id, id, kind, dedupe_key, payload, state,"
-                " attempts, last_error, finished_at, lease_until) VALUES (:org, :id, :kind, :id,"
-                " '{}', :state, :attempts, :error,"
-                " CASE WHEN :ended THEN now() - make_interval(secs => :seconds) END,"
-                " CASE WHEN :state = 'running' THEN now() + interval '1 minute' END)"
-            ),
-            {
-                "org": tenant.id,
-                "id": job_id,
-                "kind": kind,
-                "state": state,
-                "attempts": MAX_ATTEMPTS if state == "dead" else 1,
-                "error": "KeyError" if state == "dead" else None,
-                "ended": state in TERMINAL,
-                "seconds": days * 86400,
-            },
+        now = dt.datetime.now(dt.UTC)
+        record = Job(
+            id=job_id,
+            kind=kind,
+            dedupe_key=str(job_id),
+            payload={},
+            state=state,
+            attempts=MAX_ATTEMPTS if state == "dead" else 1,
+            last_error="KeyError" if state == "dead" else None,
+            finished_at=now - dt.timedelta(days=days) if state in TERMINAL else None,
+            lease_until=now + dt.timedelta(minutes=1) if state == "running" else None,
         )
-        db.session.execute(
-            text(
-                "INSERT INTO job_attempts (organization_id, id, job_id, n, worker)"
-                " VALUES (:org, gen_random_uuid(), :id, 1, 'here:1')"
-            ),
-            {"org": tenant.id, "id": job_id},
-        )
+        db.session.add(record)
+        db.session.flush()  # the attempt refers to it
+        db.session.add(JobAttempt(job_id=job_id, n=1, worker="here:1"))
 
     tenant.run(work)
     return job_id
@@ -72,25 +65,44 @@ def test_jobs_done_a_week_ago_go_with_their_attempts(tenant: Tenant) -> None:
 
 
 def test_answers_logins_and_links_go_once_they_are_over(tenant: Tenant) -> None:
-    tenant.rows(
-        "WITH u AS (INSERT INTO users (id, email, name) VALUES (gen_random_uuid(),"
-        "  gen_random_uuid()::text || '@example.com', 'A') RETURNING id),"
-        " m AS (INSERT INTO memberships (organization_id, id, user_id, role)"
-        "  SELECT %(organization_id)s, gen_random_uuid(), id, 'viewer' FROM u RETURNING id),"
-        " s AS (INSERT INTO login_sessions (organization_id, id, membership_id, csrf_digest,"
-        "   expires_at) SELECT %(organization_id)s, gen_random_uuid(), m.id, '',"
-        "   now() + make_interval(hours => h) FROM m, generate_series(-1, 1, 2) h"
-        "   RETURNING id, expires_at)"
-        " INSERT INTO credentials (organization_id, id, kind, digest, label, expires_at)"
-        " SELECT %(organization_id)s, id, 'session', sha256(id::text::bytea), 'A', expires_at"
-        " FROM s RETURNING id"
-    )
-    tenant.rows(
-        "INSERT INTO idempotency_keys (organization_id, id, actor, key, route, request_hash,"
-        " status, body, created_at) SELECT %(organization_id)s, gen_random_uuid(), 'a', h::text,"
-        " 'r', '', 200, '{}', now() - make_interval(hours => h)"
-        " FROM generate_series(23, 25, 2) h RETURNING id"
-    )
+    now = dt.datetime.now(dt.UTC)
+
+    def work() -> None:
+        user = create_user(f"{uuid7()}@example.com", "Kim", "correct horse", role="viewer")
+        membership_id = db.session.scalars(
+            select(Membership.id).where(Membership.user_id == user.id)
+        ).one()
+        for hours in (-1, 1):
+            session = LoginSession(
+                id=uuid7(),
+                membership_id=membership_id,
+                expires_at=now + dt.timedelta(hours=hours),
+            )
+            db.session.add(session)
+            db.session.add(
+                Credential(
+                    id=session.id,
+                    organization_id=tenant.id,
+                    kind="session",
+                    digest=secrets.token_bytes(32),
+                    label="Kim",
+                    expires_at=session.expires_at,
+                )
+            )
+        for hours in (23, 25):
+            db.session.add(
+                IdempotencyKey(
+                    actor="a",
+                    key=str(hours),
+                    route="r",
+                    request_hash=b"",
+                    status=200,
+                    body={},
+                    created_at=now - dt.timedelta(hours=hours),
+                )
+            )
+
+    tenant.run(work)
     assert tenant.run(jobs.prune) == {
         "idempotency_keys": 1,
         "login_sessions": 1,

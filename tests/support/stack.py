@@ -41,6 +41,9 @@ class Stack:
             "BASE_URL": self.base_url,
             "PORT": str(self.port),
             "VAR_DIR": str(var),
+            # Compiled once for all processes of the tests, wherever the environment forbids it.
+            "PYTHONDONTWRITEBYTECODE": "",
+            "PYTHONPYCACHEPREFIX": str(var.parent.parent / "pycache"),
         }
         self.commands = processes(HOST, self.port, var, self.env).services
         self.running: dict[str, subprocess.Popen[bytes]] = {}
@@ -68,7 +71,7 @@ class Stack:
         raise AssertionError(f"the web did not get ready:\n{self.log('web')[-4000:]}")
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
-        """Send a signal to the process and, for SIGKILL, to its whole group; by pid, never by name."""
+        """Send a signal to the process; SIGKILL goes to its whole group."""
         process = self.running[name]
         if number == signal.SIGKILL:
             os.killpg(process.pid, number)

@@ -49,7 +49,7 @@ def a_proposal(**changes: Any) -> dict[str, Any]:
     }
 
 
-def a_signature(content_sha256: str, **changes: Any) -> dict[str, Any]:
+def a_signature(content_sha256: str, /, **changes: Any) -> dict[str, Any]:
     """The body with which a client signs."""
     return {
         "signer_name": "Robin Ray",
@@ -171,7 +171,9 @@ class Api:
             answer: TestResponse = self.app.test_client().open(
                 path, method=method, data=data, headers=sent
             )
-            return Answer(answer.status_code, CaseInsensitiveDict(answer.headers.items()), answer.get_data())
+            return Answer(
+                answer.status_code, CaseInsensitiveDict(answer.headers.items()), answer.get_data()
+            )
         real = self.session.request(
             method, self.base_url + path, data=data, headers=sent, timeout=40,
             allow_redirects=False,
@@ -202,7 +204,9 @@ class Api:
         sent: dict[str, Any] = self.made(f"/api/proposals/{proposal['id']}/send")
         return {**sent, "token": sent["signing_url"].rsplit("/", 1)[1]}
 
-    def sign(self, proposal: dict[str, Any], *, client: Api | None = None, **headers: str) -> Answer:
+    def sign(
+        self, proposal: dict[str, Any], *, client: Api | None = None, **headers: str
+    ) -> Answer:
         """Sign as the client who holds the link; asks for no wait unless `Prefer` says so."""
         return (client or self).post(
             f"/api/public/proposals/{proposal['token']}/sign",

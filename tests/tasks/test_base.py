@@ -125,7 +125,9 @@ def test_a_failure_leaves_no_effect_but_is_recorded_without_its_secret(tenant: T
     assert row["run_at"] > row["created_at"]
     assert "Failure" in row["last_error"]
     assert SECRET not in row["last_error"]
-    [organization] = tenant.rows("SELECT settings FROM organizations WHERE id = %(organization_id)s")
+    [organization] = tenant.rows(
+        "SELECT settings FROM organizations WHERE id = %(organization_id)s"
+    )
     assert organization["settings"] == {}
 
 
@@ -155,9 +157,7 @@ def test_an_overtaken_attempt_cannot_commit(tenant: Tenant) -> None:
     slow = base._claim(tenant.id, job_id, None)
     let_the_claim_grow_old(tenant)
     base.run_job("test.write_note", tenant.id, job_id)
-    zombie = base._Run(
-        base.KINDS["test.write_note"], tenant.id, job_id, slow.attempt, slow.fence
-    )
+    zombie = base._Run(base.KINDS["test.write_note"], tenant.id, job_id, slow.attempt, slow.fence)
     assert zombie.inside(slow.payload) is False
     assert effects == ["one"]
 

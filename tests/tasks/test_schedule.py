@@ -40,9 +40,7 @@ def test_many_beats_open_a_slot_once(engine: Engine, tenant: Tenant) -> None:
     assert tenant.count("jobs", "kind = %(kind)s", kind=entry.kind) == 1
 
 
-def test_expiring_is_asked_only_where_something_has_expired(
-    engine: Engine, tenant: Tenant
-) -> None:
+def test_expiring_is_asked_only_where_something_has_expired(engine: Engine, tenant: Tenant) -> None:
     [entry] = [entry for entry in ENTRIES if entry.kind == "sales.expire_proposals"]
     with engine.begin() as connection:
         found = set(connection.scalars(text(entry.due)))

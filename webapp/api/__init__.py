@@ -24,8 +24,8 @@ from webapp.api import (
 from webapp.api.document import make_api
 
 RESOURCES = (
-    engagements, activity, projects, conversations, messages, proposals, public, verification, orders,
-    companies, contacts, deals, services, jobs,
+    engagements, activity, projects, conversations, messages, proposals, public, verification,
+    orders, companies, contacts, deals, services, jobs,
 )  # fmt: skip
 
 

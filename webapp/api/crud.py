@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from webargs.fields import DelimitedList
 
 from webapp.api.answers import Answer, expected_version
 from webapp.api.desk import Desk
-from webapp.schemas.base import Input, Output, PlainText
+from webapp.schemas.base import Input, Output, PlainText, Related
 from webapp.services.reading import (
     DEFAULT_LIMIT,
     MAX_LIMIT,
@@ -24,6 +24,7 @@ from webapp.services.reading import (
 )
 
 Path = Callable[..., Any]
+Rows = list[dict[str, Any]]  # named here: inside Crud, `list` is the operation
 
 _NO_QUERY: Mapping[str, Any] = {}
 
@@ -46,7 +47,7 @@ def list_query(
     expand: tuple[str, ...] = (),
     sort: str = "created_at",
     deleted: bool = False,
-) -> type[Input]:
+) -> type[Schema]:
     """The query of a list: paging, sorting, counting, and the resource's filters."""
     members: dict[str, Any] = {
         "limit": fields.Integer(load_default=DEFAULT_LIMIT, validate=validate.Range(1, MAX_LIMIT)),
@@ -59,25 +60,25 @@ def list_query(
         members["expand"] = expand_field(expand)
     if deleted:
         members["deleted"] = fields.Boolean(load_default=False)
-    return type(Input)(f"{name}Query", (Input,), members)
+    return Input.from_dict(members, name=f"{name}Query")
 
 
 def expand_field(names: tuple[str, ...]) -> fields.Field[Any]:
     return DelimitedList(PlainText(validate=validate.OneOf(names)), load_default=list)
 
 
-def retrieve_query(name: str, expand: tuple[str, ...]) -> type[Input]:
-    return type(Input)(f"{name}RetrieveQuery", (Input,), {"expand": expand_field(expand)})
+def retrieve_query(name: str, expand: tuple[str, ...]) -> type[Schema]:
+    return Input.from_dict({"expand": expand_field(expand)}, name=f"{name}RetrieveQuery")
 
 
-def list_schema(name: str, out: type[Schema]) -> type[Output]:
+def list_schema(name: str, out: type[Schema]) -> type[Schema]:
     """The body of a list of `out`."""
     members = {
         "data": fields.List(fields.Nested(out), required=True),
         "links": fields.Nested(Links, required=True),
         "meta": fields.Nested(Meta, required=True),
     }
-    return type(Output)(f"{name}List", (Output,), members)
+    return Output.from_dict(members, name=f"{name}List")
 
 
 def page_request(query: Mapping[str, Any]) -> PageRequest:
@@ -138,7 +139,9 @@ class Crud:
         self.out = out
         self.schema = out()
         # What the reader can expand, `out` declares as Related, which knows the whole schema.
-        self.expand = {name: out._declared_fields[name].whole() for name in reader.expandable}
+        self.expand = {
+            name: cast(Related, out._declared_fields[name]).whole() for name in reader.expandable
+        }
         self.filters = dict(filters or {})
         self.rule = rule
         self.trash = trash
@@ -270,7 +273,7 @@ class Crud:
         permission = permission or f"{self.domain}:{right}"
         self.desk.operation(method, rule, permission=permission, **options)(function)
 
-    def _expand(self, rows: list[dict[str, Any]], query: Mapping[str, Any]) -> None:
+    def _expand(self, rows: Rows, query: Mapping[str, Any]) -> None:
         """Put whole related records where the rows have brief ones: one statement for each name."""
         for name in query.get("expand", ()):
             column, reader = self.reader.expandable[name]
@@ -278,10 +281,8 @@ class Crud:
             for row in rows:
                 row[name] = found.get(row[column])
 
-    def _dump_many(
-        self, rows: list[dict[str, Any]], query: Mapping[str, Any]
-    ) -> list[dict[str, Any]]:
-        dumped: list[dict[str, Any]] = self.schema.dump(rows, many=True)
+    def _dump_many(self, rows: Rows, query: Mapping[str, Any]) -> Rows:
+        dumped: Rows = self.schema.dump(rows, many=True)
         for name in query.get("expand", ()):
             whole = self.expand[name]
             for data, row in zip(dumped, rows, strict=True):

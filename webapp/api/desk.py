@@ -31,7 +31,7 @@ Finish = Callable[[Answer], Answer]
 class StrictParser(FlaskParser):
     """Refuses what JSON itself does not have, and leaves unknown fields to the schema."""
 
-    DEFAULT_UNKNOWN_BY_LOCATION: Mapping[str, str | None] = {}  # type: ignore[assignment]
+    DEFAULT_UNKNOWN_BY_LOCATION: Mapping[str, str | None] = {}
 
     def load_json(self, req: Any, schema: Any) -> Any:
         data = req.get_data()
@@ -136,8 +136,10 @@ class Desk(Blueprint):
         view._apidoc = getattr(documented, "_apidoc", {})
         for code, other in answers.items():
             view._apidoc = getattr(self.alt_response(code, schema=other)(view), "_apidoc", {})
+        manual = view._apidoc.setdefault("manual_doc", {})
+        manual["operationId"] = view.__name__
         if method == "POST":
-            view._apidoc.setdefault("manual_doc", {})["parameters"] = [
+            manual["parameters"] = [
                 {
                     "in": "header",
                     "name": HEADER,

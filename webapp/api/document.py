@@ -45,9 +45,7 @@ def make_api(app: Flask) -> DocumentedApi:
                 " from signature to hand-off."
             },
             "servers": [{"url": "/"}],
-            "components": {
-                "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer"}}
-            },
+            "components": {"securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer"}}},
             "security": [{"apiKey": []}],
         },
     )
@@ -61,9 +59,12 @@ def make_api(app: Flask) -> DocumentedApi:
     return api
 
 
-def describe_field(self: Any, field: fields.Field[Any], **_: Any) -> dict[str, Any]:
+def describe_field(
+    self: Any, field: fields.Field[Any], *, ret: dict[str, Any], **_: Any
+) -> dict[str, Any]:
     """What our own fields accept and answer, in JSON Schema."""
     if isinstance(field, wire.Related):
+        ret.pop("$ref", None)
         shown = [self.resolve_nested_schema(schema) for schema in (field.schema, field.whole)]
         return {"anyOf": [*shown, {"type": "null"}] if field.allow_none else shown}
     described = _describe(field)
@@ -95,6 +96,11 @@ def _describe(field: fields.Field[Any]) -> dict[str, Any]:
 def document(app: Flask) -> dict[str, Any]:
     """The OpenAPI document of `app`."""
     spec: dict[str, Any] = app.extensions["api"].spec.to_dict()
+    # The shared responses are the errors, which are problems (RFC 9457).
+    for response in spec["components"]["responses"].values():
+        schema = response["content"].pop("application/json", None)
+        if schema is not None:
+            response["content"]["application/problem+json"] = schema
     return spec
 
 

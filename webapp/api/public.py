@@ -9,8 +9,8 @@ from webapp.api.desk import Desk
 from webapp.api.proposals import pdf_answer
 from webapp.api.waiting import finish_with_job
 from webapp.auth.credentials import signing_link_scope
-from webapp.extensions import limit_anybody
 from webapp.evidence import evidence_of_request, viewed_by_client
+from webapp.extensions import limit_anybody
 from webapp.schemas.sales import (
     DeclineIn,
     PublicProposalOut,

@@ -20,10 +20,9 @@ limiter.limit("30/minute")(desk)
 @desk.get("/<string:sha256>")
 @open_to_all("anybody who holds a document may check it, and learns only what stands in it")
 @desk.response(200, VerificationOut)
-@desk.alt_response(404, description="No signed document has this SHA-256.")
 @desk.doc(security=[])
 def get_verification(sha256: str) -> dict[str, Any]:
-    """Verify a signed document by its SHA-256, in hexadecimal"""
+    """Verify a signed document by its SHA-256, in hexadecimal; 404 if it is not on record"""
     sha256 = sha256.lower()
     found = verify_document(sha256)
     if found is None:

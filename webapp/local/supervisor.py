@@ -24,7 +24,7 @@ COLOURS = (36, 33, 32, 35, 34, 96, 93)  # of ECMA-48, readable on dark and light
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class StopRequested(Exception):  # noqa: N818 - not an error
+class StopRequested(Exception):
     """The stack was told to stop while it was starting."""
 
 

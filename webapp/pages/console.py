@@ -106,9 +106,7 @@ def log_in() -> Response | Answer:
         return _login_page(422, REFUSED)
     _end_session_before()
     response = redirect(_next_page() or url_for("console.home"), 303)
-    browser.set_cookie(
-        response, browser.SESSION, secret, int(sessions.LIFETIME.total_seconds())
-    )
+    browser.set_cookie(response, browser.SESSION, secret, int(sessions.LIFETIME.total_seconds()))
     return response
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
-from marshmallow import ValidationError
+from marshmallow import Schema, ValidationError
 from werkzeug.wrappers import Response as Answer
 
 from models.states import PHASE
@@ -113,10 +113,7 @@ def sign(token: str) -> Signed:
         "signature": {"method": "drawn" if is_drawn else "typed", "data": data},
         "content_sha256": form.get("content_sha256", ""),
     }
-    try:
-        checked = SignIn().load(body)
-    except ValidationError as error:
-        raise Invalid(flatten(error.normalized_messages())) from error
+    checked = _checked(SignIn(), body)
     return sign_by_link(
         evidence_of_request(
             checked["signer_name"],
@@ -131,11 +128,17 @@ def sign(token: str) -> Signed:
 @blueprint.post("/<string:token>/decline")
 @requires("link:decline", credential=signing_link_scope, finish=to_page)
 def decline(token: str) -> None:
-    try:
-        checked = DeclineIn().load({"reason": request.form.get("reason", "")})
-    except ValidationError as error:
-        raise Invalid(flatten(error.normalized_messages())) from error
+    checked = _checked(DeclineIn(), {"reason": request.form.get("reason", "")})
     decline_by_link(checked["reason"])
+
+
+def _checked(schema: Schema, body: dict[str, Any]) -> dict[str, Any]:
+    """The form's content, checked as the API checks it. Raises Invalid naming the fields."""
+    try:
+        loaded: dict[str, Any] = schema.load(body)
+    except ValidationError as error:
+        raise Invalid(flatten(error.messages)) from error
+    return loaded
 
 
 @blueprint.get("/<string:token>/signed.pdf")

@@ -6,6 +6,7 @@ import hashlib
 from typing import Any
 
 from flask import Blueprint, render_template, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from webapp.auth.guard import open_to_all
 from webapp.extensions import limiter
@@ -36,6 +37,12 @@ def check() -> str | tuple[str, int]:
     found = verify_document(sha256)
     result: dict[str, Any] = {"found": found is not None, "sha256": sha256, **(found or {})}
     return render_template("verify/verify.html", result=result)
+
+
+@blueprint.errorhandler(RequestEntityTooLarge)
+def too_large(_error: RequestEntityTooLarge) -> tuple[str, int]:
+    message = "This file is larger than 5 MB; a signed document is smaller. Enter its SHA-256."
+    return render_template("verify/verify.html", errors={"document": [message]}), 413
 
 
 def _sha256_of_request() -> str:

@@ -33,7 +33,13 @@ class Input(Schema):
 
 
 class Output(Schema):
-    """What a client gets."""
+    """What a client gets, mostly from a row."""
+
+    def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
+        # marshmallow would try the attributes of a dictionary too, and find its method `items`.
+        if isinstance(obj, dict):
+            return obj.get(attr, default)
+        return super().get_attribute(obj, attr, default)
 
 
 class PlainText(fields.String):

@@ -157,9 +157,7 @@ def _grant_access(engagement: Engagement, proposal: Proposal) -> None:
         )
     )
     if not there:
-        db.session.add(
-            PortalAccess(engagement_id=engagement.id, contact_id=proposal.contact_id)
-        )
+        db.session.add(PortalAccess(engagement_id=engagement.id, contact_id=proposal.contact_id))
 
 
 def _order(

@@ -27,7 +27,9 @@ def preview_signature(proposal_id: UUID) -> dict[str, Any]:
     try:
         if lock(Proposal, proposal_id).status == "draft":
             send_proposal(proposal_id, b"preview")
-        signed = sign_proposal(proposal_id, Evidence("Preview", None, "recorded", recorded_by="preview"))
+        signed = sign_proposal(
+            proposal_id, Evidence("Preview", None, "recorded", recorded_by="preview")
+        )
         fulfil_signature(signed.signature_id)
         created = created_by(proposal_id)
         proposal = db.session.get_one(Proposal, (current_organization_id(), proposal_id))

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Text, cast, func, select
-
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from models.access import Query, bound, resolve_scope

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -169,7 +170,8 @@ def mark_viewed() -> None:
 def check_not_expired(proposal: Proposal) -> None:
     """By the database's clock, after the lock was waited for. Raises Expired."""
     if proposal.valid_until is not None:
-        if db.session.scalar(select(func.clock_timestamp())) >= proposal.valid_until:
+        clock: dt.datetime = db.session.execute(select(func.clock_timestamp())).scalar_one()
+        if clock >= proposal.valid_until:
             raise Expired()
 
 

@@ -63,9 +63,7 @@ def sign_by_link(evidence: Evidence) -> Signed:
     return _sign(linked_proposal(), evidence)
 
 
-def sign_proposal(
-    proposal_id: UUID, evidence: Evidence, *, version: int | None = None
-) -> Signed:
+def sign_proposal(proposal_id: UUID, evidence: Evidence, *, version: int | None = None) -> Signed:
     """Record a signature for a client, by staff or by a program (document S, 7e).
 
     Raises NotFound, StaleVersion, and as `_sign`.
@@ -100,9 +98,7 @@ def _sign(proposal: Proposal, evidence: Evidence) -> Signed:
     db.session.add(signature)
     _win_deal(proposal)
     db.session.flush()  # the signature's id and its unique keys, before the job refers to it
-    job_id = enqueue(
-        "sales.fulfil_signature", signature.id, {"signature_id": str(signature.id)}
-    )
+    job_id = enqueue("sales.fulfil_signature", signature.id, {"signature_id": str(signature.id)})
     return Signed(proposal.id, signature.id, job_id)
 
 
@@ -156,4 +152,3 @@ def _win_deal(proposal: Proposal) -> None:
         move(deal, DEAL, "lead")
     deal.closed_at = now()
     move(deal, DEAL, "won")
-

@@ -23,15 +23,15 @@ def apply_templates(projects: Sequence[Project]) -> None:
     if not services:
         return
     organization_id = current_organization_id()
-    template_of = {
+    template_of: dict[UUID, UUID] = {
         service_id: template_id
         for service_id, template_id in db.session.execute(
             select(Service.id, Service.project_template_id).where(
                 Service.organization_id == organization_id,
                 Service.id.in_(services),
-                Service.project_template_id.is_not(None),
             )
         )
+        if template_id is not None
     }
     if not template_of:
         return

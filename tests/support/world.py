@@ -1,0 +1,82 @@
+"""A tenant that has one of everything, with canary words in whatever people write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tests.support.tenants import Api, Tenant
+
+CANARY = "kanarienvogel"
+
+
+@dataclass
+class World:
+    """The ids of one of each kind of record, by the name its routes use for them."""
+
+    tenant: Tenant
+    api: Api
+    ids: dict[str, str]
+    open_token: str
+
+
+def populate(tenant: Tenant, api: Api, word: str = CANARY) -> World:
+    """Make one of everything over REST; every text contains `word`."""
+
+    def named(**more: Any) -> dict[str, Any]:
+        return {"name": f"{word} name", **more}
+
+    company = api.made("/api/companies", named(notes=f"{word} notes"))
+    contact = api.made(
+        "/api/contacts",
+        {
+            "first_name": word,
+            "last_name": word,
+            "email": f"{word}@example.com",
+            "client_company_id": company["id"],
+        },
+    )
+    deal = api.made("/api/deals", named(client_company_id=company["id"], contact_id=contact["id"]))
+    service = api.made("/api/services", named(price="10.00", currency="EUR"))
+    items = [{"name": f"{word} item", "price": "10.00", "service_id": service["id"]}]
+    about = {
+        "client_company": None,
+        "contact": None,
+        "client_company_id": company["id"],
+        "contact_id": contact["id"],
+        "items": items,
+        "notes": f"{word} notes",
+        "name": f"{word} proposal",
+    }
+    about = {key: value for key, value in about.items() if value is not None}
+    signed = api.made("/api/proposals", {"currency": "EUR", "deal_id": deal["id"], **about})
+    api.made(f"/api/proposals/{signed['id']}/send")
+    accepted = api.made(f"/api/proposals/{signed['id']}/sign", Prefer="respond-async")
+    tenant.run_jobs()
+    waiting = api.made("/api/proposals", {"currency": "EUR", **about})
+    sent = api.made(f"/api/proposals/{waiting['id']}/send")
+    result = api.get(f"/api/proposals/{signed['id']}").json
+    engagement_id = result["converted_engagement_id"]
+    engagement = api.get(f"/api/engagements/{engagement_id}").json
+    project_id = engagement["projects"][0]["id"]
+    conversation_id = engagement["conversations"][0]["id"]
+    message = api.made(
+        f"/api/projects/{project_id}/conversations/{conversation_id}/messages",
+        {"content": f"{word} message"},
+    )
+    tenant.run_jobs()
+    ids = {
+        "company_id": company["id"],
+        "contact_id": contact["id"],
+        "deal_id": deal["id"],
+        "service_id": service["id"],
+        "proposal_id": signed["id"],
+        "engagement_id": engagement_id,
+        "project_id": project_id,
+        "conversation_id": conversation_id,
+        "message_id": message["id"],
+        "order_id": result["converted_order_id"],
+        "job_id": accepted["job"]["id"],
+        "waiting_proposal_id": waiting["id"],
+    }
+    return World(tenant, api, ids, sent["signing_url"].rsplit("/", 1)[1])

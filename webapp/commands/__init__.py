@@ -1,0 +1,1 @@
+"""Commands of `sx` that are more than a few lines, one module each."""
