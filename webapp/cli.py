@@ -12,7 +12,16 @@ from pathlib import Path
 
 import click
 
-from webapp.commands.base import Commands, as_json, fail, in_organization, organization, run_as, say
+from webapp.commands.base import (
+    Commands,
+    as_json,
+    fail,
+    in_organization,
+    make_app,
+    organization,
+    run_as,
+    say,
+)
 from webapp.commands.demo import demo, demo_seed
 from webapp.commands.jobs import jobs
 
@@ -42,10 +51,9 @@ def dispatcher() -> None:
     """Hint at due jobs, and run them when the broker is gone (any number may run)."""
     import tasks
     from tasks.dispatcher import Dispatcher
-    from webapp import create_app
 
     assert tasks  # registers every kind of job
-    Dispatcher(create_app()).run()
+    Dispatcher(make_app()).run()
 
 
 @main.command()
@@ -57,7 +65,9 @@ def migrate(revision: str, check: bool) -> None:
 
     from webapp import database
     from webapp.config import Settings
+    from webapp.local.beside import use_settings_beside
 
+    use_settings_beside()
     settings = Settings.from_environment()
     try:
         if check:
@@ -82,11 +92,10 @@ def org() -> None:
 def org_create(name: str, slug: str | None, timezone: str, currency: str, as_json: bool) -> None:
     """Make an organization."""
     from models.base import uuid7
-    from webapp import create_app
     from webapp.services.identity.accounts import create_organization
 
     made = run_as(
-        create_app(),
+        make_app(),
         uuid7(),
         lambda: create_organization(name, slug=slug, timezone=timezone, currency=currency),
     )
@@ -142,10 +151,9 @@ def key_create(slug: str, role: str, name: str, scopes: tuple[str, ...], as_json
 @main.command()
 def openapi() -> None:
     """Print the OpenAPI document."""
-    from webapp import create_app
     from webapp.api.document import document
 
-    click.echo(json.dumps(document(create_app()), indent=2))
+    click.echo(json.dumps(document(make_app()), indent=2))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def check_page(page: Page, name: str) -> None:
         for violation in found
         if violation["impact"] in ("serious", "critical")
     ]
-    assert serious == []
+    assert serious == [], serious
 
 
 def check_width(page: Page) -> None:

@@ -20,7 +20,7 @@ limiter.limit("30/minute")(desk)
 @desk.get("/<string:sha256>")
 @open_to_all("anybody who holds a document may check it, and learns only what stands in it")
 @desk.response(200, VerificationOut)
-@desk.doc(security=[])
+@desk.doc(security=[], operationId="get_verification")
 def get_verification(sha256: str) -> dict[str, Any]:
     """Verify a signed document by its SHA-256, in hexadecimal; 404 if it is not on record"""
     sha256 = sha256.lower()

@@ -53,8 +53,11 @@ def _explain(error: Exception) -> tuple[str | None, int]:
     from sqlalchemy.exc import SQLAlchemyError
 
     from webapp.config import SettingsError
+    from webapp.local.processes import StartError
     from webapp.services.exceptions import DomainError
 
+    if isinstance(error, StartError):
+        return str(error), error.status
     if isinstance(error, SettingsError):
         return f"the settings cannot be used:\n{error}", 2
     if isinstance(error, DomainError):
@@ -65,12 +68,20 @@ def _explain(error: Exception) -> tuple[str | None, int]:
     return None, 1
 
 
+def make_app() -> Flask:
+    """The application, on the database of the environment or else of the `make run` here."""
+    from webapp import create_app
+    from webapp.local.beside import use_settings_beside
+
+    use_settings_beside()
+    return create_app()
+
+
 def in_organization(slug: str, work: Callable[[], T]) -> T:
     """Run `work` in the organization with this slug, in one transaction."""
-    from webapp import create_app
     from webapp.database import organization_id
 
-    app = create_app()
+    app = make_app()
     found = organization_id(app.config["SETTINGS"], slug)
     if found is None:
         fail(f"there is no organization {slug!r}; make it with `sx org create NAME`")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from webapp.commands.base import as_json, fail, say
+from webapp.commands.base import as_json, fail, make_app, say
 
 
 @click.command()
@@ -43,12 +43,7 @@ def _kept_key() -> str:
 @as_json
 def demo_seed(as_json: bool) -> None:
     """Make the sample organization, or complete it; prints what there is to try."""
-    from webapp import create_app
-    from webapp.local.processes import StartError
     from webapp.local.sample import seed
 
-    try:
-        made = seed(create_app())
-    except StartError as error:
-        fail(str(error))
+    made = seed(make_app())
     say(as_json, made, "\n".join(f"{name:<16}{value}" for name, value in made.items()))

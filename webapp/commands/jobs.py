@@ -8,7 +8,15 @@ from uuid import UUID
 
 import click
 
-from webapp.commands.base import as_json, each_organization, fail, perhaps_organization, run_as, say
+from webapp.commands.base import (
+    as_json,
+    each_organization,
+    fail,
+    make_app,
+    perhaps_organization,
+    run_as,
+    say,
+)
 
 # As models.jobs.JOB_STATES has them (tested); naming them here keeps `sx --help` quick.
 STATES = ("ready", "running", "done", "dead", "cancelled")
@@ -29,10 +37,9 @@ def list_jobs(
     slug: str | None, state: str | None, kind: str | None, limit: int, as_json: bool
 ) -> None:
     """List jobs, newest first."""
-    from webapp import create_app
     from webapp.services import jobs as services
 
-    app = create_app()
+    app = make_app()
     rows = [
         {"organization": name, **row}
         for name, organization_id in each_organization(app, slug).items()
@@ -98,10 +105,9 @@ def cancel(job_id: UUID, as_json: bool) -> None:
 
 def _retry_all(state: str, kind: str | None, slug: str | None) -> int:
     """Put back all such jobs, batch by batch, each batch a transaction of its own."""
-    from webapp import create_app
     from webapp.services import jobs as services
 
-    app = create_app()
+    app = make_app()
     total = 0
     for organization_id in each_organization(app, slug).values():
         while count := run_as(
@@ -113,10 +119,9 @@ def _retry_all(state: str, kind: str | None, slug: str | None) -> int:
 
 def _where_it_is(job_id: UUID, act: Callable[[], Any]) -> dict[str, Any]:
     """Do `act` in the organization that has the job; ends the program if none has it."""
-    from webapp import create_app
     from webapp.services.exceptions import NotFound
 
-    app = create_app()
+    app = make_app()
     for name, organization_id in each_organization(app).items():
         try:
             return {"organization": name, **run_as(app, organization_id, act)}

@@ -141,8 +141,8 @@ def check_that_it_runs(url: str) -> None:
     except DemoError as error:
         if "no answer" in str(error):
             raise DemoError(
-                f"Service Engine X does not run at {url}: start it with `make run`"
-                " (and give its PORT here too)"
+                f"Service Engine X does not run at {url}: start it with `make run`,"
+                " or give the PORT it runs on: `make demo PORT=8001`"
             ) from None
         raise DemoError(f"Service Engine X at {url} is not ready: {error}") from None
 
@@ -150,10 +150,11 @@ def check_that_it_runs(url: str) -> None:
 def run_demo(url: str, key: str) -> list[Run]:
     """Drive every proposal of the demo; what was missing stands in each run.
 
-    Raises DemoError when the stack does not run at `url`.
+    Raises DemoError when the stack does not run at `url`, or does not take the key.
     """
     check_that_it_runs(url)
     staff, client = Api(url, key), Api(url)
+    staff.call("GET", "/api/proposals?limit=1")
     runs = []
     for body in PROPOSALS:
         run = Run(body["name"], body["currency"])

@@ -6,14 +6,18 @@
 
   // Swagger UI puts its links to an operation into the button that opens it, where a keyboard or a
   // screen reader can't tell the two apart. The text is enough: the address follows what is open.
-  const plainTitles = (system) => ({
-    components: { DeepLink: ({ text }) => system.React.createElement("span", null, text) },
+  // And it offers a choice of servers, without a label, though this is the only one.
+  const plain = (system) => ({
+    components: {
+      DeepLink: ({ text }) => system.React.createElement("span", null, text),
+      ServersContainer: () => null,
+    },
   });
 
   SwaggerUIBundle({
     url: place.dataset.url,
     domNode: place,
-    plugins: [plainTitles],
+    plugins: [plain],
     validatorUrl: null,
     deepLinking: true,
     docExpansion: "list",
