@@ -64,9 +64,13 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 
 
 @pytest.fixture(scope="session")
-def app(servers: Servers) -> Flask:
+def app(servers: Servers) -> Iterator[Flask]:
     """The application on its own migrated database; jobs run when a test runs them."""
-    return create_app(Settings.from_environment(servers.env))
+    app = create_app(Settings.from_environment(servers.env))
+    yield app
+    with app.app_context():
+        for engine in db.engines.values():
+            engine.dispose()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.sync_api import Page, Request, expect
 
-from tests.browser.checks import check_page, check_width, heading
+from tests.browser.checks import SCREENSHOTS, check_page, check_width, heading
 from tests.browser.conftest import PHONE, NewPage
 from tests.conftest import Live
 from tests.support.tenants import eventually
@@ -83,7 +83,7 @@ def test_a_drawn_signature_with_scripts(live: Live, page: Page) -> None:
     page.get_by_role("button", name="Sign proposal").click()
     expect(page.get_by_text("Draw your signature in the box")).to_be_visible()
     draw(page)
-    page.screenshot(path="var/screenshots/signing-drawn.png", full_page=True)
+    page.screenshot(path=SCREENSHOTS / "signing-drawn.png", full_page=True)
     page.get_by_role("button", name="Sign proposal").click()
     expect(page.get_by_role("heading", name="Signed. Thank you.")).to_be_visible(timeout=10_000)
     # The page follows what is made without being loaded again.

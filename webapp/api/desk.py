@@ -114,6 +114,8 @@ class Desk(Blueprint):
             view.permission = requires_permission  # type: ignore[attr-defined]
             view._apidoc = getattr(work, "_apidoc", {})  # type: ignore[attr-defined]
             self._document(view, method, schema, status, answers or {}, content_type)
+            if credential is not api_key_scope:
+                view._apidoc["manual_doc"]["security"] = []  # type: ignore[attr-defined]
             endpoint = f"{function.__name__}"
             self.add_url_rule(rule, endpoint, view, methods=[method])
             return function

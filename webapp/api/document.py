@@ -22,6 +22,8 @@ class Problem(Schema):
     instance = fields.String(required=True)
     request_id = fields.String(required=True)
     errors = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
+    allowed = fields.List(fields.String())  # the moves that are, on invalid-transition
+    engagement_id = fields.UUID()  # what a signature became, on already-signed
 
 
 class DocumentedApi(Api):
@@ -68,6 +70,8 @@ def describe_field(
         shown = [self.resolve_nested_schema(schema) for schema in (field.schema, field.whole)]
         return {"anyOf": [*shown, {"type": "null"}] if field.allow_none else shown}
     described = _describe(field)
+    if isinstance(field, wire.PlainText) and "pattern" not in ret and "enum" not in ret:
+        described["pattern"] = field.PATTERN
     if field.allow_none and isinstance(described.get("type"), str):
         described["type"] = [described["type"], "null"]
     return described

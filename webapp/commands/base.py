@@ -5,6 +5,7 @@ The application is imported when a command needs it, so that `sx --help` and `sx
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from collections.abc import Callable
@@ -68,8 +69,9 @@ def _explain(error: Exception) -> tuple[str | None, int]:
     return None, 1
 
 
+@functools.cache
 def make_app() -> Flask:
-    """The application, on the database of the environment or else of the `make run` here."""
+    """This process's application, on the environment's database or that of the `make run` here."""
     from webapp import create_app
     from webapp.local.beside import use_settings_beside
 

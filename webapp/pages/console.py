@@ -24,7 +24,7 @@ blueprint = Blueprint("console", __name__, url_prefix="/console")
 
 ANYBODY = "whoever is not logged in yet logs in here"
 # Where a log-in may lead: a page of the console, and no other site's.
-_NEXT = re.compile(r"/console(?:[/?][A-Za-z0-9/?=&%._~+-]*)?")
+_NEXT = re.compile(r"/console(?:/[A-Za-z0-9/_~-]*)?(?:\?[A-Za-z0-9/=&%._~+-]*)?")
 # The same for an unknown address, a wrong password and a locked account.
 REFUSED = (
     "The email or the password is not right. After several failed attempts an account is locked"

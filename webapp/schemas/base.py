@@ -45,6 +45,8 @@ class Output(Schema):
 class PlainText(fields.String):
     """A text without NUL characters, which no PostgreSQL text can hold."""
 
+    PATTERN = r"^[^\x00]*$"
+
     default_error_messages = {"nul": "NUL characters are not allowed."}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
@@ -61,7 +63,10 @@ class PlainText(fields.String):
 # Lists, not `validate.And`: the API document tells of each rule it finds by itself.
 NAME = [
     validate.Length(1, NAME_LENGTH),
-    validate.Regexp(r"[\s\S]*\S", error="This must not be blank."),
+    # At least one character that every language's regular expressions call visible.
+    validate.Regexp(
+        r"^[^\x00]*[^\s\x00-\x20\x7f-\xa0][^\x00]*$", error="This must not be blank."
+    ),
 ]
 
 

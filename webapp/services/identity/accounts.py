@@ -15,7 +15,7 @@ from models.identity import ROLES, ApiKey, Credential, Membership, Organization,
 from models.tenancy import current_organization_id, current_principal
 from webapp.services import secrets
 from webapp.services.exceptions import Conflict, Invalid, NotFound
-from webapp.services.records import now
+from webapp.services.records import now, refuse_duplicate
 
 
 def slug_of(name: str) -> str:
@@ -41,19 +41,23 @@ def create_organization(
         timezone=timezone,
         currency=currency,
     )
-    db.session.add(organization)
-    db.session.flush()
+    taken = f"The slug {organization.slug} is taken."
+    with refuse_duplicate("uq_organizations_slug", "slug", taken):
+        db.session.add(organization)
     return organization
 
 
 def create_user(email: str, name: str, password: str, *, role: str) -> User:
-    """Make a user who is a member of the organization. Raises Invalid naming the field."""
+    """Make a user who is a member of the organization.
+
+    Raises Invalid naming the field, and Conflict when the e-mail address is taken.
+    """
     _check_role(role)
     if not re.fullmatch(r"[^@\s\0]+@[^@\s\0]+", email) or len(email) > 254:
         raise Invalid({"email": ["This is not an e-mail address."]})
     user = User(email=email, name=name, password_hash=secrets.hash_password(password))
-    db.session.add(user)
-    db.session.flush()
+    with refuse_duplicate("uq_users_email", "email", "Somebody has this e-mail address already."):
+        db.session.add(user)
     db.session.add(Membership(user_id=user.id, role=role))
     db.session.flush()
     return user

@@ -1,0 +1,215 @@
+"""The command line: what people read, what programs read, and the exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from click.testing import CliRunner
+
+from models.base import db, uuid7
+from models.jobs import JOB_STATES, MAX_ATTEMPTS, Job
+from tests.conftest import Servers
+from tests.support.tenants import Tenant
+from webapp.cli import main
+from webapp.commands.base import make_app
+from webapp.commands.jobs import STATES
+from webapp.local.beside import settings_beside
+
+SETTINGS = ("DATABASE_URL", "DATABASE_APP_URL", "DATABASE_DISPATCHER_URL", "REDIS_URL",
+            "SECRET_KEY", "BASE_URL", "VAR_DIR")  # fmt: skip
+
+
+class Sx:
+    """`sx` as a process of its own, on the servers that `env` names."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        inherited = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+        self.env = {**inherited, **env}
+
+    def __call__(self, *args: object, code: int = 0, **env: str) -> str:
+        """Run the command; returns what it said: on standard error when it fails."""
+        done = subprocess.run(
+            [sys.executable, "-m", "webapp.cli", *map(str, args)],
+            env={**self.env, **env},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == code, done.stderr or done.stdout
+        assert "Traceback" not in done.stderr
+        return done.stderr if code else done.stdout
+
+    def json(self, *args: object, **env: str) -> Any:
+        return json.loads(self(*args, "--json", **env))
+
+
+class QuickSx(Sx):
+    """The same in this process, which has paid for the application's start already."""
+
+    def __call__(self, *args: object, code: int = 0, **env: str) -> str:
+        done = CliRunner(env={**self.env, **env}).invoke(main, list(map(str, args)))
+        assert done.exit_code == code, done.output
+        return done.stderr if code else done.stdout
+
+
+@pytest.fixture(scope="module")
+def environment(servers: Servers) -> Iterator[None]:
+    """This process's environment and application are those of a command on the test's servers."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in SETTINGS:
+            patch.delenv(name, raising=False)
+        for name, value in servers.env.items():
+            patch.setenv(name, value)
+        # Made here, so that its log does not go to a command's captured output.
+        app = make_app()
+        yield
+        with app.app_context():
+            for engine in db.engines.values():
+                engine.dispose()
+        make_app.cache_clear()
+
+
+@pytest.fixture
+def sx(environment: None, servers: Servers) -> Sx:
+    return QuickSx(servers.env)
+
+
+def make_job(tenant: Tenant, state: str, kind: str = "jobs.prune") -> UUID:
+    job_id = uuid7()
+
+    def work() -> None:
+        db.session.add(
+            Job(
+                id=job_id,
+                kind=kind,
+                dedupe_key=str(job_id),
+                payload={},
+                state=state,
+                attempts=MAX_ATTEMPTS if state == "dead" else 0,
+                last_error="KeyError at somewhere.py:7" if state == "dead" else None,
+                finished_at="2026-01-01T00:00:00Z" if state == "dead" else None,
+            )
+        )
+
+    tenant.run(work)
+    return job_id
+
+
+def test_jobs_are_listed_for_people_and_for_programs(sx: Sx, tenant: Tenant) -> None:
+    dead, ready = make_job(tenant, "dead"), make_job(tenant, "ready")
+    listed = sx.json("jobs", "list", "--org", tenant.slug)
+    assert [row["id"] for row in listed] == [str(ready), str(dead)]
+    assert {row["organization"] for row in listed} == {tenant.slug}
+    text = sx("jobs", "list", "--org", tenant.slug, "--state", "dead")
+    heading, line = text.splitlines()
+    assert heading.split()[:4] == ["id", "organization", "kind", "state"]
+    assert line.startswith(str(dead))
+    assert line.endswith("KeyError at somewhere.py:7")
+    assert sx("jobs", "list", "--org", tenant.slug, "--kind", "none.such").startswith("There are")
+
+
+def test_jobs_of_all_organizations_are_listed_together(
+    sx: Sx, tenant: Tenant, other_tenant: Tenant
+) -> None:
+    mine, theirs = make_job(tenant, "ready"), make_job(other_tenant, "ready")
+    assert [row["id"] for row in sx.json("jobs", "list", "--limit", 2)] == [str(theirs), str(mine)]
+
+
+def test_a_job_is_found_wherever_it_is_shown_retried_and_cancelled(sx: Sx, tenant: Tenant) -> None:
+    dead = make_job(tenant, "dead")
+    shown = sx.json("jobs", "show", dead)
+    assert (shown["organization"], shown["state"]) == (tenant.slug, "dead")
+    assert "KeyError at somewhere.py:7" in sx("jobs", "show", dead)
+    for _ in range(2):
+        assert sx.json("jobs", "retry", dead)["state"] == "ready"
+    for _ in range(2):
+        assert sx.json("jobs", "cancel", dead)["state"] == "cancelled"
+    assert "The job jobs.prune is ready." in sx("jobs", "retry", dead)
+    assert tenant.count("jobs", "kind = 'activity.record'") == 3
+
+
+def test_all_dead_jobs_of_a_kind_are_retried_at_once(sx: Sx, tenant: Tenant) -> None:
+    for kind in ("jobs.prune", "jobs.prune", "deletion.purge"):
+        make_job(tenant, "dead", kind)
+    options = ("jobs", "retry", "--all", "--kind", "jobs.prune", "--org", tenant.slug)
+    assert sx(*options) == "Retried 2 jobs.\n"
+    assert sx.json(*options) == {"retried": 0}
+    assert tenant.count("jobs", "state = 'dead'") == 1
+
+
+def test_what_cannot_be_done_is_one_line_and_an_exit_code(sx: Sx, tenant: Tenant) -> None:
+    nowhere = uuid4()
+    assert sx("jobs", "show", nowhere, code=1) == f"sx: there is no job {nowhere}\n"
+    dead = make_job(tenant, "dead")
+    assert "only one that waits can be cancelled" in sx("jobs", "cancel", dead, code=1)
+    assert "there is no organization 'none'" in sx("jobs", "list", "--org", "none", code=1)
+    assert "--all" in sx("jobs", "retry", code=2)
+    assert "--all" in sx("jobs", "retry", dead, "--all", code=2)
+    sx("jobs", "show", "no-uuid", code=2)
+    sx("jobs", "list", "--state", "lost", code=2)
+
+
+def test_without_settings_every_missing_one_is_named(tmp_path: Path) -> None:
+    said = Sx({"VAR_DIR": str(tmp_path)})("jobs", "list", code=2)
+    for name in ("SECRET_KEY", "DATABASE_URL", "REDIS_URL"):
+        assert f"{name} is not set" in said
+
+
+def test_beside_make_run_a_command_finds_its_servers(servers: Servers, tmp_path: Path) -> None:
+    """The embedded servers' secrets stand in their folder; only SECRET_KEY is `sx up`'s own."""
+    assert settings_beside(tmp_path) == {}
+    kept = json.loads((servers.var / "secrets.json").read_text())
+    kept["secret_key"] = servers.env["SECRET_KEY"]
+    (tmp_path / "secrets.json").write_text(json.dumps(kept))
+    (tmp_path / "up.lock").write_text("7 http://127.0.0.1:8123\n")
+    found = settings_beside(tmp_path)
+    assert found["REDIS_URL"] == servers.valkey.url
+    assert found["DATABASE_URL"] == servers.postgres.owner_url
+    assert found["BASE_URL"] == "http://127.0.0.1:8123"
+    if "TEST_DATABASE_URL" not in os.environ:
+        assert isinstance(Sx({"VAR_DIR": str(tmp_path)}).json("jobs", "list", "--limit", 1), list)
+
+
+def test_a_user_a_key_and_an_organization_are_made(sx: Sx) -> None:
+    slug = f"made-{uuid4().hex[:12]}"
+    assert sx.json("org", "create", "Made here", "--slug", slug)["slug"] == slug
+    assert "taken" in sx("org", "create", "Again", "--slug", slug, code=1)
+    email = f"{uuid4().hex}@example.com"
+    user = f"user create --org {slug} --email {email} --name Kim".split()
+    made = sx.json(*user, SX_PASSWORD="a long password")
+    assert made["email"] == email
+    assert "already" in sx(*user, code=1, SX_PASSWORD="a long password")
+    assert sx("key", "create", "--org", slug, "--role", "viewer").startswith("sx_live_")
+    assert "no such scope" in sx("key", "create", "--org", slug, "--scope", "all", code=1)
+
+
+def test_the_openapi_document_is_printed(sx: Sx) -> None:
+    assert json.loads(sx("openapi"))["openapi"].startswith("3.1")
+
+
+def test_help_needs_no_settings_and_hides_what_is_not_for_people() -> None:
+    said = Sx({})("--help")
+    assert "dispatcher" in said
+    assert "demo-seed" not in said
+
+
+def test_the_command_starts_without_the_application() -> None:
+    """`sx up` and `sx --help` must not pay for Flask, SQLAlchemy and Celery."""
+    code = (
+        "import sys, webapp.cli; "
+        "sys.exit(str(sorted({'flask', 'sqlalchemy', 'celery', 'models'} & set(sys.modules))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.strip() == "[]"
+
+
+def test_the_states_of_the_options_are_those_of_the_jobs() -> None:
+    assert STATES == JOB_STATES
