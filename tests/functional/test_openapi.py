@@ -104,7 +104,7 @@ def fuzz(operation: Any, mode: GenerationMode, world: World, key: str) -> None:
             excluded_checks=[positive_data_acceptance],
         )
         if mode is GenerationMode.POSITIVE and answer.status_code == 422:
-            refused = set(answer.json()["errors"])
+            refused = set(answer.json().get("errors", {}))  # a reused Idempotency-Key names none
             assert all(BEYOND_SCHEMA.fullmatch(field) for field in refused), (case.body, refused)
 
     call()

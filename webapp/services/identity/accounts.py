@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from uuid import UUID
+from zoneinfo import available_timezones
 
 from sqlalchemy import select, update
 
@@ -32,8 +33,10 @@ def create_organization(
 ) -> Organization:
     """Make an organization; runs in the scope of its own new id.
 
-    Raises Conflict when the slug is taken.
+    Raises Conflict when the slug is taken, and Invalid naming an unknown `timezone`.
     """
+    if timezone not in available_timezones():
+        raise Invalid({"timezone": ['Send a name such as "Europe/Berlin".']})
     organization = Organization(
         id=current_organization_id(),
         name=name,

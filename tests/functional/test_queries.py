@@ -1,0 +1,75 @@
+"""How many statements an answer takes: the same for one row as for many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+
+from tests.support.tenants import Api, Tenant
+
+
+@contextmanager
+def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The statements that reach PostgreSQL meanwhile, by whatever way."""
+    seen: list[str] = []
+    execute = psycopg.Cursor.execute
+
+    def counting(self: psycopg.Cursor, query: str, *args: object, **options: object) -> object:
+        seen.append(str(query))
+        return execute(self, query, *args, **options)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(psycopg.Cursor, "execute", counting)
+        yield seen
+
+
+def test_reading_one_record_takes_one_statement(
+    api: Api, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = api.made("/api/engagements", {"name": "x"})
+    with counted(monkeypatch) as statements:
+        assert api.get(f"/api/engagements/{made['id']}").status == 200
+    assert len(statements) == 1, statements
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/engagements", "/api/proposals", "/api/projects", "/api/orders", "/api/companies"]
+)
+def test_a_list_takes_one_statement_however_long_it_is(
+    api: Api, tenant: Tenant, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    for _ in range(3):
+        api.sign(api.send_proposal())
+    tenant.run_jobs()
+    with counted(monkeypatch) as statements:
+        answer = api.get(f"{path}?limit=100")
+    assert len(answer.json["data"]) >= 3
+    assert len(statements) == 1, statements
+
+
+def test_expanding_takes_one_statement_for_each_name(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        api.send_proposal()
+    with counted(monkeypatch) as statements:
+        answer = api.get("/api/contacts?expand=client_company")
+    assert len(answer.json["data"]) == 3
+    assert all(contact["client_company"]["created_at"] for contact in answer.json["data"])
+    assert len(statements) == 2, statements
+
+
+def test_a_proposal_of_many_items_is_fulfilled_in_as_many_statements_as_a_small_one(
+    api: Api, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = []
+    for size in (1, 40):
+        items = [{"name": f"Item {n}", "price": "1.00"} for n in range(size)]
+        api.sign(api.send_proposal(items=items))
+        with counted(monkeypatch) as statements:
+            tenant.run_jobs("sales.fulfil_signature")
+        counts.append(len(statements))
+    assert counts[0] == counts[1], counts
