@@ -144,7 +144,9 @@ def test_with_given_urls_nothing_embedded_is_started(
     stack = launch(**ELSEWHERE)
     stack.wait_for("Press Ctrl-C to stop")
     assert stack.get("/database") == (200, ELSEWHERE["DATABASE_URL"])
-    assert sorted(path.name for path in (tmp_path / "var").iterdir()) == ["secrets.json", "up.lock"]
+    assert sorted(path.name for path in (tmp_path / "var").iterdir()) == [
+        "pycache", "secrets.json", "up.lock",
+    ]  # fmt: skip
 
 
 def test_a_second_stack_in_the_same_folder_is_refused(launch: Callable[..., Stack]) -> None:

@@ -43,7 +43,8 @@ def processes(host: str, port: int, var: Path, env: Mapping[str, str]) -> Plan:
     # Root is usual in containers, and only JSON is accepted: the warning would say nothing new.
     celery = [python, "-W", "ignore:You're running the worker with superuser", "-m", "celery"]
     celery += ["--quiet", "--app", "celery_worker:celery"]
-    log_level = f"--loglevel={env.get('LOG_LEVEL', 'INFO').upper()}"
+    # Our own lines tell of every job; Celery's would tell it twice more.
+    log_level = "--loglevel=WARNING"
     web = [python, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)]
     web += ["--workers", env.get("WEB_WORKERS", "2")]
     web += ["--blocking-threads", env.get("WEB_THREADS", "16")]
@@ -148,7 +149,10 @@ def _run(
     begin = time.monotonic()
     env = dict(os.environ)
     env |= {"BASE_URL": address, "VAR_DIR": str(var), "PORT": str(port)}
-    env |= {"PYTHONUNBUFFERED": "1"}
+    # Compiled code is kept with the data, also where the environment or a read-only checkout
+    # would forbid it: that is a second of every process's start.
+    env |= {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": ""}
+    env.setdefault("PYTHONPYCACHEPREFIX", str(var / "pycache"))
     env["SECRET_KEY"] = env.get("SECRET_KEY") or StateFile(var).secret("secret_key")
     if not env.get("DATABASE_URL"):
         postgres = EmbeddedPostgres(var)
@@ -164,8 +168,9 @@ def _run(
         raise StartError("the database could not be migrated; the lines above say why")
     for name, argv in plan.services.items():
         supervisor.start(name, Command(argv, env))
-    _wait_until_ready(supervisor, host, port)
+    # The seed needs only the database, so it is sown while the services start.
     status, lines = supervisor.run("seed", Command(plan.seed, env), echo=False)
+    _wait_until_ready(supervisor, host, port)
     seed = _json_object(lines)
     if status != 0 or seed is None:
         for line in lines:
