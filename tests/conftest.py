@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,22 +106,11 @@ def anybody(app: Flask) -> Api:
     return Api(app=app)
 
 
-@pytest.fixture(scope="session")
-def stack(servers: Servers) -> Iterator[Stack]:
-    """Web, worker, dispatcher and beat as real processes, shared by the tests that spare them."""
-    running = Stack(servers.var / "stack", servers.env)
-    try:
-        running.start()
-        yield running
-    finally:
-        running.stop()
-
-
-@pytest.fixture
-def own_stack(servers: Servers, tmp_path: Path) -> Iterator[OwnStack]:
-    """A stack with a database and a broker of its own, for a test that breaks them; not started."""
+@contextmanager
+def a_stack(servers: Servers, folder: Path) -> Iterator[OwnStack]:
+    """A stack with a database and a broker of its own; not started yet."""
     name = f"own_{secrets.token_hex(6)}"
-    with EmbeddedValkey(tmp_path, persist=False) as valkey:
+    with EmbeddedValkey(folder, persist=False) as valkey:
         env = servers.env | {
             "DATABASE_URL": servers.postgres.create_database(name, template=PRISTINE),
             "REDIS_URL": valkey.url,
@@ -128,7 +118,7 @@ def own_stack(servers: Servers, tmp_path: Path) -> Iterator[OwnStack]:
         settings = Settings.from_environment(env)
         migrate(settings)  # the roles' settings belong to the database and are not cloned
         app = create_app(settings)
-        made = OwnStack(Stack(tmp_path / "stack", env), valkey, app)
+        made = OwnStack(Stack(folder / "stack", env), valkey, app)
         try:
             yield made
         finally:
@@ -137,6 +127,21 @@ def own_stack(servers: Servers, tmp_path: Path) -> Iterator[OwnStack]:
                 for engine in db.engines.values():
                     engine.dispose()
             servers.postgres.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def stack(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnStack]:
+    """Web, worker, dispatcher and beat as real processes, shared by the tests that spare them."""
+    with a_stack(servers, tmp_path_factory.mktemp("shared")) as shared:
+        shared.stack.start()
+        yield shared
+
+
+@pytest.fixture
+def own_stack(servers: Servers, tmp_path: Path) -> Iterator[OwnStack]:
+    """A stack of the test's own, which it may break; not started yet."""
+    with a_stack(servers, tmp_path) as made:
+        yield made
 
 
 @dataclass
@@ -184,10 +189,6 @@ class Live:
 
 
 @pytest.fixture
-def live(stack: Stack, tenant: Tenant) -> Live:
-    return Live(
-        stack,
-        tenant,
-        Api(base_url=stack.base_url, api_key=tenant.api_key),
-        Api(base_url=stack.base_url),
-    )
+def live(stack: OwnStack) -> Live:
+    """A new tenant on the shared stack."""
+    return stack.live()

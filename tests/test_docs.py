@@ -203,7 +203,8 @@ def test_every_kind_of_job_is_explained() -> None:
     explained = re.findall(
         r"^\| `(\w+\.\w+)` \|", text_of(ROOT / "docs/explanation/jobs.md"), re.MULTILINE
     )
-    assert sorted(explained) == sorted(KINDS)
+    real = [kind for kind in KINDS if not kind.startswith("test.")]  # other tests have their own
+    assert sorted(explained) == sorted(real)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the examples call curl")

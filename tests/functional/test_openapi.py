@@ -18,7 +18,7 @@ from schemathesis.core.failures import Failure, FailureGroup
 from tests.support.tenants import Api, Tenant
 from tests.support.world import World, populate
 
-EXAMPLES = 8
+EXAMPLES = {GenerationMode.POSITIVE: 8, GenerationMode.NEGATIVE: 4}
 # What JSON Schema cannot say: ids must exist, cursors be ours, days in order, an amount have its
 # currency, and a change change something. Any other refusal of valid input is a defect.
 BEYOND_SCHEMA = re.compile(
@@ -87,7 +87,7 @@ def fuzz(operation: Any, mode: GenerationMode, world: World, key: str) -> None:
 
     @given(case=operation.as_strategy(generation_mode=mode), real=booleans())
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=EXAMPLES[mode],
         deadline=None,
         suppress_health_check=list(HealthCheck),
         derandomize=True,

@@ -64,9 +64,7 @@ class PlainText(fields.String):
 NAME = [
     validate.Length(1, NAME_LENGTH),
     # At least one character that every language's regular expressions call visible.
-    validate.Regexp(
-        r"^[^\x00]*[^\s\x00-\x20\x7f-\xa0][^\x00]*$", error="This must not be blank."
-    ),
+    validate.Regexp(r"^[^\x00]*[^\s\x00-\x20\x7f-\xa0][^\x00]*$", error="This must not be blank."),
 ]
 
 
@@ -154,6 +152,19 @@ class Money(fields.Field[Decimal]):
                 raise self.make_error("range")
             raise self.make_error("type")
         return Decimal(value)
+
+
+class WholeNumber(fields.Integer):
+    """An integer; `2.0` is one too, as JSON does not tell them apart."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(strict=True, **kwargs)
+
+    def _validated(self, value: Any) -> int:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        number: int = super()._validated(value)
+        return number
 
 
 class Currency(fields.Field[str]):

@@ -17,6 +17,7 @@ from webapp.schemas.base import (
     StateIn,
     StateLabel,
     StateNumber,
+    WholeNumber,
     flag,
     name,
     url,
@@ -43,7 +44,7 @@ class AttachmentIn(Input):
 
     name = name(required=True)
     url = url(required=True, allow_none=False)
-    size = fields.Integer(strict=True, required=True, validate=validate.Range(0, MAX_SIZE))
+    size = WholeNumber(required=True, validate=validate.Range(0, MAX_SIZE))
 
 
 class MessageCreate(Input):

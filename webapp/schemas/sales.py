@@ -18,6 +18,7 @@ from webapp.schemas.base import (
     PlainText,
     StateLabel,
     StateNumber,
+    WholeNumber,
     name,
     reference,
     text,
@@ -50,7 +51,7 @@ class ItemIn(Input):
     name = name(required=True)
     description = text()
     price = Money(required=True)
-    quantity = fields.Integer(strict=True, load_default=1, validate=validate.Range(1, 100_000))
+    quantity = WholeNumber(load_default=1, validate=validate.Range(1, 100_000))
     service_id = reference()
 
 

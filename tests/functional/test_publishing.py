@@ -1,0 +1,65 @@
+"""Hints: sent after the commit and never without one, and cheap while the broker is frozen."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from tests.conftest import OwnStack
+from tests.support.tenants import Api, Tenant
+
+
+@pytest.fixture
+def own_tenant(own_stack: OwnStack) -> Tenant:
+    return Tenant.create(own_stack.app)
+
+
+@pytest.fixture
+def own_api(own_stack: OwnStack, own_tenant: Tenant) -> Api:
+    return Api(app=own_stack.app, api_key=own_tenant.api_key)
+
+
+@pytest.fixture
+def broker(own_stack: OwnStack, own_tenant: Tenant) -> Iterator[redis.Redis]:
+    """A broker whose queue nobody reads, empty."""
+    with redis.Redis.from_url(own_stack.valkey.url) as client:
+        client.flushall()
+        yield client
+
+
+def test_a_committed_request_leaves_a_hint_and_a_refused_one_does_not(
+    own_stack: OwnStack, own_tenant: Tenant, own_api: Api, broker: redis.Redis
+) -> None:
+    queue = own_stack.app.config["CELERY"]["task_default_queue"]
+    made = own_api.made("/api/engagements", {"name": "x", "status": "Closed"})
+    assert broker.llen(queue) == own_tenant.count("jobs") == 1
+    # The name changes, and asks for its event, before the status turns out to be impossible.
+    refused = own_api.put(f"/api/engagements/{made['id']}", {"name": "y", "status": "Active"})
+    assert refused.status == 409
+    assert broker.llen(queue) == own_tenant.count("jobs") == 1
+
+
+def test_a_frozen_broker_delays_one_request_and_not_the_next(
+    own_stack: OwnStack, own_tenant: Tenant, own_api: Api, broker: redis.Redis
+) -> None:
+    def timed() -> float:
+        started = time.monotonic()
+        own_api.made("/api/engagements", {"name": "x"})
+        return time.monotonic() - started
+
+    timed()  # connected once
+    pid = own_stack.valkey.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        first, *others = [timed() for _ in range(7)]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert first < 1.0, "half a second, and a busy machine"
+    assert sorted(others)[len(others) // 2] < 0.3, others
+    assert own_tenant.count("engagements") == 8

@@ -1,0 +1,73 @@
+"""Transactions: repeated after a deadlock, and gone from the connection when they end."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, BrokenBarrierError
+from uuid import UUID
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from models.base import db
+from tests.support.tenants import Api, Tenant
+
+
+def test_of_two_transactions_in_each_others_way_both_succeed(tenant: Tenant, api: Api) -> None:
+    """The database ends one of a deadlock's two; it is run again and finds its way free."""
+    ids = [UUID(api.made("/api/companies", {"name": "x"})["id"]) for _ in range(2)]
+    both = Barrier(2)
+    tries: list[str] = []
+
+    def rename(order: list[UUID], name: str) -> None:
+        def work() -> None:
+            tries.append(name)
+            for position, company_id in enumerate(order):
+                db.session.execute(
+                    text("UPDATE client_companies SET name = :name WHERE id = :id"),
+                    {"name": name, "id": company_id},
+                )
+                if position == 0 and not both.broken:
+                    try:
+                        both.wait(5)
+                    except BrokenBarrierError:
+                        return
+                    finally:
+                        both.abort()
+
+        tenant.run(work)
+
+    with ThreadPoolExecutor(2) as pool:
+        for future in [pool.submit(rename, ids, "a"), pool.submit(rename, ids[::-1], "b")]:
+            future.result(20)
+    assert sorted(tries) in (["a", "a", "b"], ["a", "b", "b"])
+    [row] = tenant.rows(
+        "SELECT count(DISTINCT name) AS n FROM client_companies"
+        " WHERE organization_id = %(organization_id)s"
+    )
+    assert row["n"] == 1
+
+
+@pytest.mark.parametrize("pool", [None, "read"], ids=["writing", "reading"])
+def test_a_pooled_connection_remembers_no_tenant(
+    app: Flask, tenant: Tenant, api: Api, pool: str | None
+) -> None:
+    """Whoever gets the connection next must not find itself in the last caller's tenant."""
+    for _ in range(3):
+        api.made("/api/engagements", {"name": "x"})
+        assert api.get("/api/engagements").status == 200
+        tenant.run_jobs()
+    with app.app_context():
+        engine = db.engines[pool]
+        connections = [engine.raw_connection() for _ in range(2)]
+        try:
+            for connection in connections:
+                cursor = connection.cursor()
+                cursor.execute("SELECT nullif(current_setting('app.organization_id', true), '')")
+                assert cursor.fetchone() == (None,)
+                cursor.execute("SELECT count(*) FROM engagements")
+                assert cursor.fetchone() == (0,)
+        finally:
+            for connection in connections:
+                connection.close()
