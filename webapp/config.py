@@ -43,6 +43,7 @@ class Settings:
     web_threads: int
     log_level: str
     rate_limits: bool = True
+    trusted_proxies: int = 0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -77,6 +78,9 @@ class Settings:
         rate_limits = env.get("RATE_LIMITS", "on")
         if rate_limits not in ("on", "off"):
             wrong.append("RATE_LIMITS must be on or off")
+        proxies = env.get("TRUSTED_PROXIES", "0")
+        if not proxies.isdigit() or int(proxies) > 10:
+            wrong.append("TRUSTED_PROXIES must be the number of proxies in front, 0 to 10")
         if wrong:
             raise SettingsError("\n".join(wrong))
         key = secret.encode()
@@ -87,6 +91,7 @@ class Settings:
             dispatcher_url=dispatcher or _as_role(owner, DISPATCHER_ROLE, key),
             redis_url=redis_url,
             base_url=base_url,
+            trusted_proxies=int(proxies),
             var_dir=Path(env.get("VAR_DIR", "var")).resolve(),
             smtp_url=env.get("SMTP_URL") or None,
             mail_from=env.get("MAIL_FROM", "Service Engine X <no-reply@localhost>"),

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import structlog
 from flask import Flask, Response, g, request
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 log = structlog.get_logger("request")
 
@@ -19,6 +20,12 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 def init_requests(app: Flask) -> None:
+    """Attach what every request gets to `app`."""
+    # Forwarded addresses are believed from as many proxies as there are: the signature's evidence
+    # and the rate limits go by them.
+    hops = app.config["SETTINGS"].trusted_proxies
+    if hops:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     app.before_request(start_request)
     app.after_request(finish_request)
 

@@ -106,7 +106,9 @@ def test_fulfilling_again_changes_nothing(api: Api, tenant: Tenant) -> None:
     from webapp.services.sales.fulfilment import fulfil_signature
 
     sign_and_fulfil(api, tenant)
-    [signature] = tenant.rows("SELECT id FROM signatures WHERE organization_id = %(organization_id)s")
+    [signature] = tenant.rows(
+        "SELECT id FROM signatures WHERE organization_id = %(organization_id)s"
+    )
     before = {t: tenant.count(t) for t in ("engagements", "projects", "orders", "jobs", "invoices")}
     tenant.run(lambda: fulfil_signature(signature["id"]))
     assert {t: tenant.count(t) for t in before} == before

@@ -24,7 +24,9 @@ class Inbox:
         self.mails: list[Envelope] = []
         self.reply: str | None = None
 
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(  # noqa: N802 - the name that aiosmtpd calls
+        self, _server: SMTP, _session: Session, envelope: Envelope
+    ) -> str:
         if self.reply is not None:
             return self.reply
         self.mails.append(envelope)

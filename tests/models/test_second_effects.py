@@ -51,7 +51,7 @@ def signed(app: Flask) -> Tenant:
     return tenant
 
 
-@pytest.mark.parametrize(("table", "key", "others"), KEYS, ids=lambda part: str(part))
+@pytest.mark.parametrize(("table", "key", "others"), KEYS, ids=[f"{k[0]}.{k[1]}" for k in KEYS])
 def test_a_second_row_for_the_same_thing_is_refused(
     signed: Tenant, table: str, key: str, others: tuple[str, ...]
 ) -> None:
@@ -83,5 +83,6 @@ def test_a_second_row_for_the_same_thing_is_refused(
         signed.run(again)
     assert refused.value.orig is not None
     broken = getattr(refused.value.orig, "diag").constraint_name  # noqa: B009 - psycopg's own
-    assert broken == f"uq_{table}_organization_id_{key}"[:63]
+    # Names that are too long for the database end in a digest.
+    assert broken[:50] == f"uq_{table}_organization_id_{key}"[:50]
     assert signed.count(table) == before

@@ -118,7 +118,8 @@ def test_a_reference_cannot_point_into_another_tenant(
     ):
         owner.execute("SELECT set_config('app.organization_id', %s, false)", (str(tenant.id),))
         owner.execute(
-            "INSERT INTO projects (organization_id, id, engagement_id, name) VALUES (%s, %s, %s, 'x')",
+            "INSERT INTO projects (organization_id, id, engagement_id, name)"
+            " VALUES (%s, %s, %s, 'x')",
             (tenant.id, uuid4(), theirs["id"]),
         )
 

@@ -55,6 +55,11 @@ def make(tenant: Tenant, kind: str, name: str) -> UUID:
     return tenant.run(lambda: jobs.enqueue(kind, name, {"name": name}))
 
 
+def state_of(tenant: Tenant, job_id: UUID) -> dict[str, Any]:
+    [row] = tenant.rows("SELECT state, last_error FROM jobs WHERE id = %(id)s", id=job_id)
+    return row
+
+
 def change(tenant: Tenant, statement: str, **values: Any) -> None:
     tenant.run(lambda: db.session.execute(text(statement), values))
 
@@ -131,6 +136,6 @@ def test_a_holder_from_before_a_retry_cannot_end_the_job_of_the_same_attempt_num
     late = base._Run(kind, tenant.id, job_id, zombie.attempt, zombie.fence)
     assert late.outside(zombie.payload) is False
     late.record_failure(RuntimeError("too late to matter"))
-    [row] = tenant.rows("SELECT state, last_error FROM jobs WHERE id = %(id)s", id=job_id)
-    assert row == {"state": "running", "last_error": None}
-    assert base._Run(kind, tenant.id, job_id, second.attempt, second.fence).outside(second.payload)
+    assert state_of(tenant, job_id) == {"state": "running", "last_error": None}
+    base._Run(kind, tenant.id, job_id, second.attempt, second.fence).outside(second.payload)
+    assert state_of(tenant, job_id) == {"state": "done", "last_error": None}

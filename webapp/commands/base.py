@@ -51,6 +51,7 @@ class Commands(click.Group):
 
 def _explain(error: Exception) -> tuple[str | None, int]:
     """One line for a foreseen error, with its exit code; None for a bug, which shows itself."""
+    import psycopg
     from sqlalchemy.exc import SQLAlchemyError
 
     from webapp.config import SettingsError
@@ -63,7 +64,7 @@ def _explain(error: Exception) -> tuple[str | None, int]:
         return f"the settings cannot be used:\n{error}", 2
     if isinstance(error, DomainError):
         return error.detail, 1
-    if isinstance(error, SQLAlchemyError):
+    if isinstance(error, (SQLAlchemyError, psycopg.Error)):
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         return f"the database refused or is not there: {reason}", 1
     return None, 1

@@ -107,7 +107,7 @@ def url(*, required: bool = False, allow_none: bool = True) -> PlainText:
         validate=[
             validate.Length(max=2048),
             validate.Regexp(
-                r"^https?://[^\s/?#@\\]+([/?#]\S*)?$(?!\n)",
+                r"^https?://[^\s\x00-\x20\x7f-\xa0/?#@\\]+([/?#][^\s\x00-\x20\x7f-\xa0]*)?$(?!\n)",
                 error="Send an address that begins with http:// or https://.",
             ),
         ],
