@@ -39,6 +39,14 @@ def test_declining_is_limited_more_than_reading(limited: OwnStack) -> None:
     assert [live.client.post(path, {}).status for _ in range(21)] == [422] * 20 + [429]
 
 
+def test_logging_in_is_limited_for_each_address(limited: OwnStack) -> None:
+    client = limited.live().client
+    form = {"email": "robin@example.com", "password": "guess"}
+    url = f"{client.base_url}/console/login"
+    answers = [client.session.post(url, data=form, timeout=10).status_code for _ in range(11)]
+    assert answers == [403] * 10 + [429]
+
+
 def test_the_authenticated_api_asks_the_broker_nothing(limited: OwnStack) -> None:
     live = limited.live()
     assert live.api.get("/api/proposals").status == 200

@@ -45,5 +45,6 @@ def demo_seed(as_json: bool) -> None:
     """Make the sample organization, or complete it; prints what there is to try."""
     from webapp.local.sample import seed
 
-    made = seed(make_app())
+    app = make_app()
+    made = seed(app, app.config["SETTINGS"].var_dir)
     say(as_json, made, "\n".join(f"{name:<16}{value}" for name, value in made.items()))

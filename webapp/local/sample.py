@@ -67,13 +67,14 @@ class DemoFile(StateFile):
         return str(self.get(name) or "")
 
 
-def seed(app: Flask) -> dict[str, str]:
+def seed(app: Flask, var: Path) -> dict[str, str]:
     """Make or complete the sample; returns what there is to try, as text by name.
 
-    Raises Conflict when another organization has its slug, StartError for an unreadable file.
+    `var` is the folder of `demo.json`. Raises Conflict when another organization has its slug,
+    StartError for an unreadable file.
     """
     settings: Settings = app.config["SETTINGS"]
-    kept = DemoFile(settings.var_dir)
+    kept = DemoFile(var)
     with app.app_context():
         found = organization_id(settings, SLUG)
         if found is None:
