@@ -20,11 +20,11 @@ from tests.support.world import World, populate
 
 EXAMPLES = {GenerationMode.POSITIVE: 8, GenerationMode.NEGATIVE: 4}
 # What JSON Schema cannot say: ids must exist, cursors be ours, days in order, an amount have its
-# currency, a change change something, and a client be given in words or by id, not both. Any
-# other refusal of valid input is a defect.
+# currency, a change change something, a reason its move, and a client be given in words or by id,
+# not both. Any other refusal of valid input is a defect.
 BEYOND_SCHEMA = re.compile(
     r"(.*_id|cursor|body|currency|end_date|due_date|items|valid_until|custom_fields\..*"
-    r"|client_company|contact)"
+    r"|client_company|contact|lost_reason)"
 )
 HIDDEN = {"/api/openapi.json", "/api/docs"}
 

@@ -84,10 +84,12 @@ def test_what_a_dead_service_left_behind_is_killed_before_the_restart() -> None:
     output = io.StringIO()
     with Supervisor(Log(output)) as supervisor:
         supervisor.start("worker", python(program))
-        while "died" not in output.getvalue():
+        while not {"child", "died"} <= set(output.getvalue().split()):
             time.sleep(0.01)
         orphan = int(output.getvalue().split("child")[1].split()[0])
-        time.sleep(0.1)
+        deadline = time.monotonic() + 5
+        while alive(orphan) and time.monotonic() < deadline:
+            time.sleep(0.01)
         assert not alive(orphan)
 
 
