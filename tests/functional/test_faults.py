@@ -16,35 +16,8 @@ import redis
 import requests
 
 from tests.conftest import Live, OwnStack
+from tests.support.oracle import assert_fulfilled_once
 from tests.support.tenants import Tenant, eventually
-
-
-def assert_fulfilled_once(tenant: Tenant, signatures: int = 1, seconds: float = 15.0) -> None:
-    """The oracle: each signature has its engagement, order and projects, once; no job is left."""
-    eventually(lambda: tenant.count("orders") == signatures, seconds)
-    eventually(lambda: unfinished(tenant) or "none", seconds, until="none")
-    assert tenant.count("jobs", "state = 'dead'") == 0
-    assert tenant.count("signatures") == signatures
-    assert tenant.count("engagements") == signatures
-    assert tenant.count("projects") == 3 * signatures
-    assert tenant.count("conversations") == 3 * signatures
-    assert tenant.count("invoices") == signatures
-    assert tenant.count("signed_documents") == signatures
-    [doubled] = tenant.rows(
-        "SELECT count(*) AS n FROM (SELECT 1 FROM activity_events"
-        " WHERE organization_id = %(organization_id)s"
-        " GROUP BY entity_type, entity_id, entity_version, type HAVING count(*) > 1) d"
-    )
-    assert doubled["n"] == 0
-    assert tenant.count("activity_events") == tenant.count("jobs", "kind = 'activity.record'")
-
-
-def unfinished(tenant: Tenant) -> list[dict[str, Any]]:
-    return tenant.rows(
-        "SELECT kind, state, attempts, last_error, run_at - now() AS due, publish_after - now() AS"
-        " hint FROM jobs WHERE organization_id = %(organization_id)s"
-        " AND state IN ('ready', 'running')"
-    )
 
 
 def children_of(pid: int) -> list[int]:
@@ -68,13 +41,13 @@ def hold_order_numbers(tenant: Tenant) -> psycopg.Connection[Any]:
     return holder
 
 
-def stopped_in_the_middle(tenant: Tenant) -> bool:
-    """Whether a fulfilment waits for the order number, most of its rows written."""
+def stopped_in_the_middle(tenant: Tenant) -> int:
+    """How many fulfilments wait for an order number, most of their rows written."""
     [row] = tenant.rows(
         "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database()"
         " AND wait_event_type = 'Lock' AND query LIKE '%%number_series%%'"
     )
-    return bool(row["n"])
+    return int(row["n"])
 
 
 def test_a_worker_child_killed_in_the_middle_of_fulfilment_leaves_one_effect(
@@ -150,6 +123,25 @@ def test_workers_take_up_their_work_when_the_broker_returns(own_stack: OwnStack)
     own_stack.stack.start("dispatcher")
     eventually(lambda: live.tenant.count("jobs", "state <> 'done'") == 0, 30)
     assert "job_done" in own_stack.stack.log("worker")
+    assert "run_without_broker" not in own_stack.stack.log("dispatcher")
+
+
+def test_workers_come_back_when_every_acknowledgement_failed(own_stack: OwnStack) -> None:
+    """The broker goes while all that a worker may hold is being worked on."""
+    own_stack.stack.start("worker", "web")
+    live = own_stack.live()
+    proposals = [live.send_proposal() for _ in range(2)]
+    eventually(lambda: live.tenant.count("jobs", "state <> 'done'") == 0)
+    with hold_order_numbers(live.tenant) as holder:
+        for proposal in proposals:
+            live.api.sign(proposal, client=live.client)
+        eventually(lambda: stopped_in_the_middle(live.tenant), until=2)
+        own_stack.valkey.stop()
+        holder.rollback()
+    eventually(lambda: live.tenant.count("orders") == 2)
+    own_stack.valkey.start()
+    own_stack.stack.start("dispatcher")
+    assert_fulfilled_once(live.tenant, signatures=2)
     assert "run_without_broker" not in own_stack.stack.log("dispatcher")
 
 

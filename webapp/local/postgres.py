@@ -17,13 +17,13 @@ import time
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Self
 from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
 
 from webapp.local.processes import HOST, Output, StartError, free_port, spawn, stop, stop_leftovers
+from webapp.local.server import EmbeddedServer
 from webapp.local.state import StateFile
 
 OWNER = "sx_owner"
@@ -47,7 +47,7 @@ SETTINGS = {
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
-class EmbeddedPostgres:
+class EmbeddedPostgres(EmbeddedServer):
     """A PostgreSQL server on 127.0.0.1 whose data lives in `<folder>/postgres`.
 
     `port` 0 takes the port of the last run if it is free, else any free one. `durable=False`
@@ -63,7 +63,6 @@ class EmbeddedPostgres:
         self._fixed_port = port != 0
         self._settings = SETTINGS if durable else SETTINGS | NOT_DURABLE
         self._state = StateFile(self.folder)
-        self._process: subprocess.Popen[bytes] | None = None
         self._cancelled = threading.Event()
 
     def start(self, output: Output = None) -> subprocess.Popen[bytes]:
@@ -108,27 +107,6 @@ class EmbeddedPostgres:
         self._cancelled.set()
         if self._process is not None:
             stop(self._process, (signal.SIGINT, 15), (signal.SIGQUIT, 5))
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    @property
-    def pid(self) -> int | None:
-        """The postmaster's process id, None before the first start."""
-        return None if self._process is None else self._process.pid
-
-    @property
-    def returncode(self) -> int | None:
-        """The postmaster's exit status once it has ended (negative: a signal), else None."""
-        return None if self._process is None else self._process.poll()
-
-    def alive(self) -> bool:
-        """Whether the server's process runs."""
-        return self._process is not None and self._process.poll() is None
 
     @property
     def owner_url(self) -> str:

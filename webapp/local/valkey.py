@@ -13,20 +13,20 @@ import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import Self
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from webapp.local.processes import HOST, Output, StartError, free_port, spawn, stop, stop_leftovers
+from webapp.local.server import EmbeddedServer
 from webapp.local.state import StateFile
 
 START_SECONDS = 15.0
 ELSEWHERE = "or set REDIS_URL to a Redis (7 or newer) or Valkey server of your own"
 
 
-class EmbeddedValkey:
+class EmbeddedValkey(EmbeddedServer):
     """A Valkey server on 127.0.0.1 whose data lives in `<folder>/valkey`.
 
     `port` 0 takes the port of the last run if it is free, else any free one. With `persist` its
@@ -42,7 +42,6 @@ class EmbeddedValkey:
         self._fixed_port = port != 0
         self._persist = persist
         self._state = StateFile(self.folder)
-        self._process: subprocess.Popen[bytes] | None = None
         self._cancelled = threading.Event()
 
     def start(self, output: Output = None) -> subprocess.Popen[bytes]:
@@ -69,27 +68,6 @@ class EmbeddedValkey:
         self._cancelled.set()
         if self._process is not None:
             stop(self._process, (signal.SIGTERM, 10))
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    @property
-    def pid(self) -> int | None:
-        """The server's process id, None before the first start."""
-        return None if self._process is None else self._process.pid
-
-    @property
-    def returncode(self) -> int | None:
-        """The server's exit status once it has ended (negative: a signal), else None."""
-        return None if self._process is None else self._process.poll()
-
-    def alive(self) -> bool:
-        """Whether the server's process runs."""
-        return self._process is not None and self._process.poll() is None
 
     @property
     def url(self) -> str:

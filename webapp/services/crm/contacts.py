@@ -11,9 +11,10 @@ from sqlalchemy import func
 
 from models.base import TenantRecord
 from models.crm import ClientCompany, Contact
+from webapp.services.crm.briefs import client_company_brief
 from webapp.services.crm.companies import COMPANIES
 from webapp.services.custom_fields import check_custom_fields
-from webapp.services.reading import Filter, Reader, brief, equals
+from webapp.services.reading import Filter, Reader, equals
 from webapp.services.records import (
     change,
     check_references,
@@ -26,9 +27,7 @@ from webapp.services.records import (
 CONTACTS = Reader(
     Contact,
     noun="contact",
-    extra={
-        "client_company": brief(ClientCompany, Contact.client_company_id, name=ClientCompany.name)
-    },
+    extra={"client_company": client_company_brief(Contact)},
     filters={
         "client_company_id": equals(Contact.client_company_id),
         "email": Filter(lambda value: Contact.email_key == func.lower(value), Contact.email.type),

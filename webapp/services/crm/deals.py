@@ -10,26 +10,18 @@ from models.base import TenantRecord
 from models.crm import ClientCompany, Contact, Deal
 from models.states import DEAL
 from models.tenancy import current_principal
+from webapp.services.crm.briefs import client_briefs
 from webapp.services.crm.companies import COMPANIES
 from webapp.services.crm.contacts import CONTACTS
 from webapp.services.custom_fields import check_custom_fields
 from webapp.services.exceptions import Conflict, Invalid
-from webapp.services.reading import Reader, among, brief, equals
+from webapp.services.reading import Reader, among, equals
 from webapp.services.records import change, check_references, create, lock, move, now, trash
 
 DEALS = Reader(
     Deal,
     noun="deal",
-    extra={
-        "client_company": brief(ClientCompany, Deal.client_company_id, name=ClientCompany.name),
-        "contact": brief(
-            Contact,
-            Deal.contact_id,
-            first_name=Contact.first_name,
-            last_name=Contact.last_name,
-            email=Contact.email,
-        ),
-    },
+    extra=client_briefs(Deal),
     filters={
         "stage": among(Deal.stage),
         "client_company_id": equals(Deal.client_company_id),

@@ -7,21 +7,13 @@ from dataclasses import replace
 from sqlalchemy import select
 
 from models.conversations import Conversation
-from models.crm import ClientCompany, Contact
 from models.engagements import Engagement
 from models.projects import Project
+from webapp.services.crm.briefs import client_briefs
 from webapp.services.crm.companies import COMPANIES
 from webapp.services.crm.contacts import CONTACTS
-from webapp.services.reading import Reader, aggregate, among, brief, equals
+from webapp.services.reading import Reader, aggregate, among, equals
 
-CLIENT_COMPANY = brief(ClientCompany, Engagement.client_company_id, name=ClientCompany.name)
-CONTACT = brief(
-    Contact,
-    Engagement.contact_id,
-    first_name=Contact.first_name,
-    last_name=Contact.last_name,
-    email=Contact.email,
-)
 PROJECTS = aggregate(
     select(Project)
     .where(
@@ -69,7 +61,7 @@ FILTERS = {
 ENGAGEMENTS = Reader(
     Engagement,
     noun="engagement",
-    extra={"client_company": CLIENT_COMPANY, "contact": CONTACT},
+    extra=client_briefs(Engagement),
     # An engagement's answer always carries these (document S, 7b and 7f).
     retrieve_extra={"projects": PROJECTS, "conversations": CONVERSATIONS},
     filters=FILTERS,

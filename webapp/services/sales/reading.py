@@ -11,7 +11,6 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from models.access import Query, bound, resolve_scope
 from models.billing import Order
-from models.crm import ClientCompany, Contact
 from models.engagements import Engagement
 from models.identity import Organization
 from models.jobs import Job
@@ -25,6 +24,7 @@ from models.sales import (
     SigningLink,
 )
 from models.tenancy import current_principal
+from webapp.services.crm.briefs import client_briefs
 from webapp.services.exceptions import LinkReplaced, NotFound
 from webapp.services.reading import Reader, aggregate, among, brief, equals
 from webapp.services.sales.content import CONSENT_TEXT
@@ -50,14 +50,7 @@ PROPOSALS = Reader(
     Proposal,
     noun="proposal",
     extra={
-        "client_company": brief(ClientCompany, Proposal.client_company_id, name=ClientCompany.name),
-        "contact": brief(
-            Contact,
-            Proposal.contact_id,
-            first_name=Contact.first_name,
-            last_name=Contact.last_name,
-            email=Contact.email,
-        ),
+        **client_briefs(Proposal),
         "items": _ITEMS,
     },
     filters={
