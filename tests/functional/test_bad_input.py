@@ -246,6 +246,18 @@ class TestCredentials:
         assert_problem(narrow.get("/api/companies"), 403)
         assert_problem(narrow.post("/api/engagements", {"name": "x"}), 403)
 
+    def test_expanding_needs_the_right_to_read_what_is_expanded(
+        self, app: Flask, tenant: Tenant
+    ) -> None:
+        narrow = Api(app=app, api_key=tenant.key("owner", ("engagements:read",)))
+        owner = Api(app=app, api_key=tenant.api_key)
+        company = owner.made("/api/companies", {"name": "Secret notes", "notes": "confidential"})
+        made = owner.made("/api/engagements", {"name": "x", "client_company_id": company["id"]})
+        path = f"/api/engagements/{made['id']}?expand=client_company"
+        assert owner.get(path).json["client_company"]["notes"] == "confidential"
+        assert_problem(narrow.get(path), 403)
+        assert_problem(narrow.get("/api/engagements?expand=client_company"), 403)
+
     def test_a_key_in_a_cookie_opens_nothing(self, app: Flask, tenant: Tenant) -> None:
         answer = Api(app=app).get("/api/engagements", Cookie=f"Authorization={tenant.api_key}")
         assert_problem(answer, 401)

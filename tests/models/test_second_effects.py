@@ -1,6 +1,6 @@
 """The unique keys of the database itself refuse a second effect, whatever the program does.
 
-Each test copies a row that a real signature has left behind, under a new id.
+Each test copies a row, mostly one that a real signature has left behind, under a new id.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from models.base import db
+from models.jobs import IdempotencyKey
 from tests.support.tenants import Api, Tenant
 
 # (table, the unique key, columns that get another value because another key names them)
@@ -40,14 +41,17 @@ KEYS = [
 GENERATED = {"jobs": ("seq",), "contacts": ("email_key",)}
 FRESH = {"number": "'another'", "credential_id": "gen_random_uuid()"}
 
+KEPT = {"actor": "a", "key": "k", "route": "r", "request_hash": b"", "status": 200, "body": {}}
+
 
 @pytest.fixture(scope="module")
 def signed(app: Flask) -> Tenant:
     """A tenant with one signed and fulfilled proposal; its organization is for these tests."""
     tenant = Tenant.create(app)
     api = Api(app=app, api_key=tenant.api_key)
-    assert api.sign(api.send_proposal(), Idempotency_Key="one").status == 202
+    assert api.sign(api.send_proposal()).status == 202
     tenant.run_jobs()
+    tenant.run(lambda: db.session.add(IdempotencyKey(**KEPT)))
     return tenant
 
 

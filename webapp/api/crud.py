@@ -11,8 +11,10 @@ from flask import request
 from marshmallow import Schema, ValidationError, fields, validate
 from webargs.fields import DelimitedList
 
+from models.tenancy import current_principal
 from webapp.api.answers import Answer, expected_version
 from webapp.api.desk import Desk
+from webapp.auth.permissions import demand
 from webapp.schemas.base import Input, Output, PlainText, Related
 from webapp.services.reading import (
     DEFAULT_LIMIT,
@@ -274,9 +276,13 @@ class Crud:
         self.desk.operation(method, rule, permission=permission, **options)(function)
 
     def _expand(self, rows: Rows, query: Mapping[str, Any]) -> None:
-        """Put whole related records where the rows have brief ones: one statement for each name."""
+        """Put whole related records where the rows have brief ones: one statement for each name.
+
+        Raises Forbidden when the caller may not read records of that kind as such.
+        """
         for name in query.get("expand", ()):
             column, reader = self.reader.expandable[name]
+            demand(current_principal(), f"{reader.domain}:read")
             found = reader.by_ids(sorted({row[column] for row in rows if row[column]}))
             for row in rows:
                 row[name] = found.get(row[column])

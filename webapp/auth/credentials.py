@@ -8,9 +8,9 @@ from flask import request
 
 from models.tenancy import Principal, Scope
 from webapp.auth import browser
-from webapp.auth.permissions import may
+from webapp.auth.permissions import demand
 from webapp.services import secrets
-from webapp.services.exceptions import Forbidden, NotFound, Unauthorized
+from webapp.services.exceptions import NotFound, Unauthorized
 
 Admit = Callable[[Principal | None], None]
 
@@ -29,8 +29,7 @@ def api_key_scope(permission: str) -> Scope:
     def admit(principal: Principal | None) -> None:
         if principal is None:
             raise Unauthorized()
-        if not may(principal, permission):
-            raise Forbidden(f"This needs the permission {permission}, which your key lacks.")
+        demand(principal, permission)
 
     return Scope("api_key", secrets.digest(key), admit)
 
@@ -44,8 +43,7 @@ def signing_link_scope(permission: str) -> Scope:
     def admit(principal: Principal | None) -> None:
         if principal is None:
             raise NotFound("This link is not known. Check that it was copied whole.")
-        if not may(principal, permission):
-            raise Forbidden()
+        demand(principal, permission)
 
     return Scope("signing_link", secrets.digest(token), admit)
 
@@ -70,7 +68,6 @@ def session_of_browser(permission: str) -> Scope:
     def admit(principal: Principal | None) -> None:
         if principal is None:
             raise Unauthorized("Log in first.")
-        if not may(principal, permission):
-            raise Forbidden()
+        demand(principal, permission)
 
     return Scope("session", secrets.digest(secret), admit)

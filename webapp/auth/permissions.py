@@ -6,6 +6,7 @@ A permission is `<domain>:<read|write|…>`. Everything that is not given is den
 from __future__ import annotations
 
 from models.tenancy import Principal
+from webapp.services.exceptions import Forbidden
 
 DOMAINS = (
     "identity", "crm", "catalog", "sales", "engagements", "projects", "conversations",
@@ -39,3 +40,9 @@ def permissions_of(principal: Principal) -> frozenset[str]:
 
 def may(principal: Principal, permission: str) -> bool:
     return permission in permissions_of(principal)
+
+
+def demand(principal: Principal, permission: str) -> None:
+    """Raises Forbidden naming the permission that `principal` lacks."""
+    if not may(principal, permission):
+        raise Forbidden(f"This needs the permission {permission}, which you do not have.")

@@ -132,6 +132,11 @@ class Reader:
     order: str = "created_at"
     time_ordered_ids: bool = False
 
+    @property
+    def domain(self) -> str:
+        """The domain of the records: the name of their room on every floor."""
+        return self.model.__module__.rpartition(".")[2]
+
     def __hash__(self) -> int:
         return id(self)
 
