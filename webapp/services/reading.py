@@ -16,7 +16,17 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, any_, func, or_, select, tuple_, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    any_,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -76,9 +86,7 @@ def among(column: Any) -> Filter:
 
 def brief(model: Any, key: Any, **columns: Any) -> ColumnElement[Any]:
     """A related record in short, as JSON: its id and the columns given; null where none is set."""
-    pairs: list[Any] = ["id", model.id]
-    for name, column in columns.items():
-        pairs += [name, column]
+    pairs = _pairs({"id": model.id, **columns})
     return (
         select(func.json_build_object(*pairs))
         .where(model.organization_id == key.class_.organization_id, model.id == key)
@@ -87,11 +95,22 @@ def brief(model: Any, key: Any, **columns: Any) -> ColumnElement[Any]:
     )
 
 
-def aggregate(source: Select[Any], order_by: Any, **columns: Any) -> ColumnElement[Any]:
-    """Related records in short, as a JSON list (empty, never null)."""
+def _pairs(columns: Mapping[str, Any]) -> list[Any]:
+    """Names and columns by turns, as json_build_object takes them.
+
+    The names are our own, so they stand in the text: as parameters they would be sent with every
+    run of the query.
+    """
     pairs: list[Any] = []
     for name, column in columns.items():
-        pairs += [name, column]
+        assert name.isidentifier()
+        pairs += [literal_column(f"'{name}'"), column]
+    return pairs
+
+
+def aggregate(source: Select[Any], order_by: Any, **columns: Any) -> ColumnElement[Any]:
+    """Related records in short, as a JSON list (empty, never null)."""
+    pairs = _pairs(columns)
     order = order_by if isinstance(order_by, tuple) else (order_by,)
     listed = func.json_agg(aggregate_order_by(func.json_build_object(*pairs), *order))
     return source.with_only_columns(
