@@ -83,9 +83,10 @@ class Desk(Blueprint):
         def register(function: Function) -> Function:
             work = function
             if body is not None:
-                work = self.arguments(body, required=body_required, arg_name="body")(work)
+                work = self.arguments(body(), required=body_required, arg_name="body")(work)
             if query is not None:
-                work = self.arguments(query, location="query", arg_name="query")(work)
+                # Instances, not classes: webargs would make one anew for every request.
+                work = self.arguments(query(), location="query", arg_name="query")(work)
 
             def answer(path: Mapping[str, Any]) -> Answer:
                 if body is not None:
