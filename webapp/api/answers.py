@@ -6,7 +6,8 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Response, current_app, request
+import orjson
+from flask import Response, request
 
 from webapp.services.exceptions import StaleVersion
 
@@ -25,10 +26,7 @@ class Answer:
         """The HTTP response; 304 when the caller has this very representation already."""
         if self.body is None:
             return Response(status=self.status, headers=self.headers)
-        if isinstance(self.body, bytes):
-            payload = self.body
-        else:
-            payload = current_app.json.dumps(self.body, separators=(",", ":")).encode()
+        payload = self.body if isinstance(self.body, bytes) else orjson.dumps(self.body)
         headers = dict(self.headers)
         if self.version is not None:
             headers["ETag"] = etag(self.version, payload)

@@ -56,7 +56,9 @@ def _fits(definition: CustomFieldDefinition, value: Any) -> bool:
         case "text":
             return isinstance(value, str) and len(value) <= 20_000 and "\0" not in value
         case "number":
-            return isinstance(value, int | float) and not isinstance(value, bool)
+            # Beyond 2**53 numbers are no longer the same in every language that reads JSON.
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            return is_number and abs(value) <= 2**53
         case "boolean":
             return isinstance(value, bool)
         case "date":
