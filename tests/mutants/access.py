@@ -1,0 +1,214 @@
+"""Safeguards of the front desk: who may come in, what may be sent, what is answered twice."""
+
+from __future__ import annotations
+
+from tests.mutants.model import Mutant, without
+
+TENANTS = "migrations/versions/0002_guard_tenants.py"
+PERMISSIONS = "webapp/auth/permissions.py"
+BROWSER = "webapp/auth/browser.py"
+IDEMPOTENCY = "webapp/idempotency.py"
+SCHEMAS = "webapp/schemas/base.py"
+
+_bad = "tests/functional/test_bad_input.py::{}".format
+_console = "tests/pages/test_console.py::test_{}".format
+_races = "tests/concurrency/test_signing_races.py::test_{}".format
+_limits = "tests/functional/test_rate_limits.py::test_{}".format
+_key = _bad("test_an_idempotency_key_is_good_for_one_request")
+_one_key = _races("one_idempotency_key_makes_one_engagement_from_concurrent_requests")
+_own_forms = _console("only_our_own_forms_are_accepted")
+_guessing = _console("guessing_locks_the_account_and_tells_nothing")
+_session = _console("the_session_is_new_at_every_login_and_ends_with_the_logout")
+_after_a_day = "tests/functional/test_idempotency.py::test_a_key_is_free_again_after_a_day"
+
+MUTANTS: tuple[Mutant, ...] = (
+    without(
+        "the permission check",
+        PERMISSIONS,
+        "return permission in permissions_of(principal)",
+        "return True",
+        _bad("TestCredentials::test_a_viewer_may_read_but_not_write"),
+        _bad("TestCredentials::test_a_scope_narrows_what_its_key_may_do"),
+    ),
+    without(
+        "the scopes of a key",
+        PERMISSIONS,
+        "granted = granted & frozenset(principal.scopes)",
+        "pass",
+        _bad("TestCredentials::test_a_scope_narrows_what_its_key_may_do"),
+    ),
+    without(
+        "the permission to read what is expanded",
+        "webapp/api/crud.py",
+        '            demand(current_principal(), f"{reader.domain}:read")\n',
+        "",
+        _bad("TestCredentials::test_expanding_needs_the_right_to_read_what_is_expanded"),
+    ),
+    without(
+        "the number of proxies that are believed",
+        "webapp/requests.py",
+        "x_for=hops, x_proto=hops",
+        "x_for=hops + 1, x_proto=hops",
+        "tests/webapp/test_requests.py"
+        "::test_forwarded_addresses_are_believed_from_as_many_proxies_as_there_are",
+    ),
+    without(
+        "deny by default",
+        "webapp/auth/guard.py",
+        "    if unguarded:\n",
+        "    if False:\n",
+        "tests/auth/test_guard.py::test_a_route_without_a_declared_permission_is_refused_by_name",
+    ),
+    without(
+        "the revocation of credentials",
+        TENANTS,
+        "AND c.revoked_at IS NULL\n",
+        "\n",
+        _bad("TestCredentials::test_a_revoked_key_is_refused_from_the_next_request_on"),
+        _session,
+    ),
+    without(
+        "the expiry of credentials",
+        TENANTS,
+        "AND (c.expires_at IS NULL OR c.expires_at > now())",
+        "",
+        _bad("TestCredentials::test_an_expired_key_is_refused"),
+    ),
+    without(
+        "the membership behind a session",
+        TENANTS,
+        "AND m.user_id = found_one.subject_id AND m.deleted_at IS NULL;",
+        "AND m.user_id = found_one.subject_id;",
+        _console("a_session_ends_with_the_membership"),
+    ),
+    without(
+        "the end of the session before a login",
+        "webapp/pages/console.py",
+        "    _end_session_before()\n",
+        "",
+        _session,
+    ),
+    without(
+        "the CSRF token of the console's forms",
+        "webapp/auth/credentials.py",
+        "if request.method not in SAFE_METHODS:",
+        "if False:",
+        _own_forms,
+    ),
+    without(
+        "the comparison of CSRF tokens",
+        BROWSER,
+        "if secret is None or not hmac.compare_digest(form_token(secret).encode(), sent.encode()):",
+        "if False:",
+        _own_forms,
+    ),
+    without("the check of the Origin", BROWSER, "    check_origin()\n", "", _own_forms),
+    without(
+        "the pages a login may lead to",
+        "webapp/pages/console.py",
+        "return wanted if _NEXT.fullmatch(wanted) else None",
+        "return wanted or None",
+        _console("a_login_leads_only_to_the_console"),
+    ),
+    without(
+        "the count of failed logins",
+        TENANTS,
+        "CASE WHEN failed_logins + 1 >= 5 THEN",
+        "CASE WHEN false THEN",
+        _guessing,
+    ),
+    without(
+        "the look at the lock of an account",
+        "webapp/services/identity/sessions.py",
+        'if not found or found[0]["locked"]:',
+        "if not found:",
+        _guessing,
+    ),
+    without(
+        "the rate limit of reading by link",
+        "webapp/extensions.py",
+        '    limiter.limit(READS_BY_ANYBODY, methods=["GET", "HEAD"])(blueprint)\n',
+        "",
+        _limits("too_many_requests_are_told_when_to_come_back"),
+    ),
+    without(
+        "the rate limit of acting by link",
+        "webapp/extensions.py",
+        '    limiter.limit(WRITES_BY_ANYBODY, methods=["POST"])(blueprint)\n',
+        "",
+        _limits("declining_is_limited_more_than_reading"),
+    ),
+    without(
+        "the rate limit of logging in",
+        "webapp/pages/console.py",
+        '@limiter.limit("10/minute")\n',
+        "",
+        _limits("logging_in_is_limited_for_each_address"),
+    ),
+    without(
+        "the answer kept for retries",
+        IDEMPOTENCY,
+        "        _keep(scope.idempotency_key, fingerprint, answer)\n",
+        "        pass\n",
+        _key,
+        _one_key,
+    ),
+    without(
+        "the second look for a kept answer",
+        IDEMPOTENCY,
+        "        raise RunAgain\n",
+        "        pass\n",
+        "tests/concurrency/test_waiting.py"
+        "::test_a_request_whose_key_was_taken_meanwhile_leaves_no_effect",
+    ),
+    without(
+        "the comparison with the request of the kept answer",
+        IDEMPOTENCY,
+        "            raise IdempotencyKeyReused()\n",
+        "            pass\n",
+        _key,
+    ),
+    without(
+        "whose Idempotency-Key it is",
+        "models/access.py",
+        "AND i.actor = q.credential_id::text AND i.key",
+        "AND i.key",
+        _bad("test_another_key_holder_may_use_the_same_idempotency_key"),
+    ),
+    without(
+        "the day after which a key is free",
+        "models/access.py",
+        "          AND i.created_at > now() - interval '24 hours'\n",
+        "",
+        _after_a_day,
+    ),
+    without(
+        "the place of an answer older than a day",
+        IDEMPOTENCY,
+        "where=IdempotencyKey.created_at < text(\"now() - interval '24 hours'\"),",
+        'where=text("false"),',
+        _after_a_day,
+    ),
+    without(
+        "the refusal of NUL characters",
+        SCHEMAS,
+        'if "\\0" in text:',
+        "if False:",
+        _bad("test_a_bad_field_is_named_and_nothing_is_made"),
+        "tests/pages/test_signing_form.py::test_a_wrong_field_is_named_and_the_rest_is_kept",
+    ),
+    without(
+        "the refusal of unknown fields",
+        SCHEMAS,
+        "unknown = RAISE",
+        'unknown = "exclude"',
+        _bad("test_a_bad_field_is_named_and_nothing_is_made"),
+    ),
+    without(
+        "the pattern of the route in the log",
+        "webapp/requests.py",
+        "route=request.url_rule.rule if request.url_rule else None,",
+        "route=request.path,",
+        "tests/functional/test_logs.py::test_no_secret_reaches_a_log",
+    ),
+)

@@ -1,0 +1,139 @@
+"""Safeguards of the database itself: unique keys, references, tenants apart."""
+
+from __future__ import annotations
+
+from tests.mutants.model import Edit, Mutant, without
+
+CREATED = "migrations/versions/0001_create_ledger.py"
+TENANCY = "migrations/tenancy.py"
+ACCESS = "models/access.py"
+ISOLATION = "tests/models/test_tenant_isolation.py::test_{}"
+WALK = "tests/functional/test_tenant_walk.py::test_{}"
+POOLED = "tests/test_transaction.py::test_a_pooled_connection_remembers_no_tenant"
+SECOND = "tests/models/test_second_effects.py::test_a_second_row_for_the_same_thing_is_refused"
+
+
+def without_unique(table: str, *columns: str, also: tuple[str, ...] = ()) -> Mutant:
+    """The unique key of these columns inside the tenant becomes a check that all rows pass."""
+    listed = ", ".join(f"'{column}'" for column in ("organization_id", *columns))
+    key = f"{table}_organization_id_{'_'.join(columns)}"
+    named = f"name=op.f('uq_{key}')"
+    return without(
+        f"UNIQUE {table} ({', '.join(columns)})",
+        CREATED,
+        f"sa.UniqueConstraint({listed}, {named})",
+        f"sa.CheckConstraint('true', {named})",
+        f"{SECOND}[{table}.{'_'.join(columns)}]",
+        *also,
+    )
+
+
+_SECOND_JOB = (
+    "tests/tasks/test_base.py"
+    "::test_a_second_job_of_the_same_kind_and_key_is_not_made_when_once_is_enough"
+)
+_ONE_KEY = (
+    "tests/concurrency/test_signing_races.py"
+    "::test_one_idempotency_key_makes_one_engagement_from_concurrent_requests"
+)
+
+MUTANTS: tuple[Mutant, ...] = (
+    without_unique("signatures", "proposal_id"),
+    without_unique("signatures", "contract_id"),
+    without_unique("contracts", "proposal_id"),
+    without_unique("contracts", "number"),
+    without_unique("engagements", "proposal_id"),
+    without_unique("engagements", "contract_id"),
+    without_unique("engagement_contracts", "engagement_id", "contract_id"),
+    without_unique("projects", "proposal_item_id"),
+    without_unique("orders", "proposal_id"),
+    without_unique("orders", "number"),
+    without_unique("invoice_schedules", "order_id"),
+    without_unique("invoices", "schedule_id", "period"),
+    without_unique("portal_accesses", "engagement_id", "contact_id"),
+    without_unique("signed_documents", "signature_id"),
+    without_unique("proposals", "number"),
+    without_unique("proposal_versions", "proposal_id", "version"),
+    without_unique("signing_links", "proposal_id", "version"),
+    without_unique("jobs", "kind", "dedupe_key", also=(_SECOND_JOB,)),
+    without_unique("idempotency_keys", "actor", "key", also=(_ONE_KEY,)),
+    without(
+        "the primary key of beat's slots",
+        CREATED,
+        "sa.PrimaryKeyConstraint('name', 'slot', name=op.f('pk_beat_slots'))",
+        "sa.CheckConstraint('true', name=op.f('pk_beat_slots'))",
+        "tests/tasks/test_schedule.py::test_many_beats_open_a_slot_once",
+    ),
+    Mutant(
+        "the tenant in a reference (projects.engagement_id)",
+        (
+            Edit(
+                CREATED,
+                "name=op.f('pk_engagements')),",
+                "name=op.f('pk_engagements')), sa.UniqueConstraint('id', name='id'),",
+            ),
+            Edit(
+                CREATED,
+                "sa.ForeignKeyConstraint(['organization_id', 'engagement_id'],"
+                " ['engagements.organization_id', 'engagements.id'],"
+                " name=op.f('fk_projects_organization_id_engagement_id')",
+                "sa.ForeignKeyConstraint(['engagement_id'], ['engagements.id'],"
+                " name=op.f('fk_projects_organization_id_engagement_id')",
+            ),
+        ),
+        (ISOLATION.format("a_reference_cannot_point_into_another_tenant"),),
+    ),
+    without(
+        "FORCE ROW LEVEL SECURITY",
+        TENANCY,
+        'op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")',
+        "pass",
+        ISOLATION.format("every_table_but_the_listed_forces_row_level_security"),
+    ),
+    without(
+        "ENABLE ROW LEVEL SECURITY",
+        TENANCY,
+        'op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")',
+        "pass",
+        ISOLATION.format("without_a_tenant_the_application_sees_no_row"),
+        ISOLATION.format("bound_to_a_tenant_the_application_sees_that_tenant_only"),
+    ),
+    without(
+        "the tenant policy of one table (engagements)",
+        TENANCY,
+        '    mine = f"{column} = {TENANT}"\n',
+        '    mine = "true" if table == "engagements" else f"{column} = {TENANT}"\n',
+        ISOLATION.format("without_a_tenant_the_application_sees_no_row"),
+        ISOLATION.format("bound_to_a_tenant_the_application_sees_that_tenant_only"),
+        WALK.format("another_organizations_ids_are_not_found_on_any_route"),
+        WALK.format("lists_show_nothing_of_another_organization"),
+    ),
+    without(
+        "the check of rows written for another tenant",
+        TENANCY,
+        "WITH CHECK ({mine})",
+        "WITH CHECK (true)",
+        ISOLATION.format("a_row_cannot_be_written_for_another_tenant"),
+    ),
+    without(
+        "the write-once rights on evidence and history",
+        "migrations/versions/0002_guard_tenants.py",
+        'protect(table, rights="SELECT, INSERT, DELETE")',
+        "protect(table)",
+        ISOLATION.format("evidence_and_history_cannot_be_rewritten"),
+    ),
+    without(
+        "the end of the tenant's binding with a job's transaction",
+        ACCESS,
+        "set_config('app.organization_id', :organization_id, true)",
+        "set_config('app.organization_id', :organization_id, false)",
+        f"{POOLED}[writing]",
+    ),
+    without(
+        "the end of the tenant's binding with a request's statement",
+        "migrations/versions/0002_guard_tenants.py",
+        "PERFORM set_config('app.organization_id', found_one.organization_id::text, true);",
+        "PERFORM set_config('app.organization_id', found_one.organization_id::text, false);",
+        f"{POOLED}[reading]",
+    ),
+)
