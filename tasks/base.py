@@ -30,7 +30,6 @@ log = structlog.get_logger(__name__)
 # A lease is short, so that a dead holder's job is soon taken over, and renewed while it lives.
 LEASE_SECONDS = 8
 RENEW_SECONDS = 2.5
-WORKER = f"{socket.gethostname()}:{os.getpid()}"
 
 Body = Callable[[dict[str, Any]], Any]
 BatchBody = Callable[[list["JobRow"]], None]
@@ -136,7 +135,7 @@ def _claim(organization_id: UUID, job_id: UUID, lease: int | None) -> Any:
             {
                 "organization_id": organization_id,
                 "job_id": job_id,
-                "worker": WORKER,
+                "worker": worker_name(),
                 "lease": lease,
             },
         ).one_or_none()
@@ -152,12 +151,13 @@ _FINISH = text(
                 last_error = NULL
          WHERE organization_id = :organization_id AND id = :job_id
            AND state IN ('ready', 'running') AND attempts = :attempt AND fence = :fence
-         RETURNING id)
-       UPDATE job_attempts SET outcome = CASE WHEN EXISTS (SELECT FROM finished) THEN 'done'
-              ELSE 'refused' END, ended_at = clock_timestamp()
-       WHERE organization_id = :organization_id AND job_id = :job_id AND n = :attempt
-         AND ended_at IS NULL
-       RETURNING outcome"""
+         RETURNING id),
+       attempt AS (
+         UPDATE job_attempts SET outcome = CASE WHEN EXISTS (SELECT FROM finished) THEN 'done'
+                ELSE 'refused' END, ended_at = clock_timestamp()
+         WHERE organization_id = :organization_id AND job_id = :job_id AND n = :attempt
+           AND worker = :worker AND ended_at IS NULL)
+       SELECT EXISTS (SELECT FROM finished)"""
 )
 _FAIL = text(
     """WITH failed AS (
@@ -168,11 +168,12 @@ _FAIL = text(
                 publish_after = clock_timestamp() + make_interval(secs => :delay)
          WHERE organization_id = :organization_id AND id = :job_id
            AND state IN ('ready', 'running') AND attempts = :attempt AND fence = :fence
-         RETURNING state)
-       UPDATE job_attempts SET outcome = 'failed', error = :error, ended_at = clock_timestamp()
-       WHERE organization_id = :organization_id AND job_id = :job_id AND n = :attempt
-         AND ended_at IS NULL
-       RETURNING (SELECT state FROM failed)"""
+         RETURNING state),
+       attempt AS (
+         UPDATE job_attempts SET outcome = 'failed', error = :error, ended_at = clock_timestamp()
+         WHERE organization_id = :organization_id AND job_id = :job_id AND n = :attempt
+           AND worker = :worker AND ended_at IS NULL)
+       SELECT state FROM failed"""
 )
 _RENEW = text("SELECT renew_lease(:organization_id, :job_id, :fence, :lease)")
 _WAITING = text(
@@ -246,7 +247,7 @@ class _Run:
 
     def _finish(self) -> bool:
         db.session.flush()  # the body's own errors come before the job's end is written
-        return db.session.execute(_FINISH, self._keys).scalar() == "done"
+        return bool(db.session.execute(_FINISH, self._keys).scalar())
 
     def record_failure(self, error: Exception) -> None:
         """Write the failure in a transaction of its own; the effect's has been rolled back."""
@@ -271,6 +272,7 @@ class _Run:
             "job_id": self.job_id,
             "attempt": self.attempt,
             "fence": self.fence,
+            "worker": worker_name(),
         }
 
 
@@ -306,6 +308,12 @@ def _waiting(spec: Kind, organization_id: UUID) -> list[UUID]:
     return in_transaction(
         as_system(organization_id), lambda: list(db.session.scalars(_WAITING, values))
     )
+
+
+def worker_name() -> str:
+    """Which process tries a job: after a retry the attempts are counted from one again, so that
+    the number alone does not tell a late holder's attempt from a new one's."""
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def describe(error: BaseException) -> str:

@@ -252,3 +252,32 @@ def test_a_long_effect_keeps_its_lease(tenant: Tenant, monkeypatch: pytest.Monke
     base.run_job("test.send", tenant.id, job_id)
     assert [row["held"] for row in leases] == [True] * 3
     assert job_row(tenant, job_id)["state"] == "done"
+
+
+def test_a_holder_from_before_a_retry_leaves_the_new_attempt_alone(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = make(tenant, "test.send", name="letter")
+    monkeypatch.setattr(base, "worker_name", lambda: "old:1")
+    late = base._claim(tenant.id, job_id, 60)
+    tenant.run(  # as `sx jobs retry` leaves it: counted from one again
+        lambda: db.session.execute(
+            text(
+                "UPDATE jobs SET state = 'ready', lease_until = NULL, attempts = 0 WHERE id = :id"
+            ),
+            {"id": job_id},
+        )
+    )
+    let_the_claim_grow_old(tenant)
+    monkeypatch.setattr(base, "worker_name", lambda: "new:2")
+    base._claim(tenant.id, job_id, 60)
+    monkeypatch.setattr(base, "worker_name", lambda: "old:1")
+    run = base._Run(base.KINDS["test.send"], tenant.id, job_id, late.attempt, late.fence)
+    assert run.outside(late.payload) is False
+    attempts = tenant.rows(
+        "SELECT worker, outcome FROM job_attempts WHERE job_id = %(id)s ORDER BY worker", id=job_id
+    )
+    assert [(row["worker"], row["outcome"]) for row in attempts] == [
+        ("new:2", None),
+        ("old:1", "refused"),
+    ]
