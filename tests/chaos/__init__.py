@@ -1,0 +1,1 @@
+"""`make chaos`: the real stack under load, broken on purpose, and counted afterwards."""

@@ -1,0 +1,180 @@
+"""What a run found, as a table for people."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from tests.chaos.verdict import Miss, Operation
+
+BEFORE = "(before the first fault)"
+
+
+@dataclass(frozen=True)
+class Injected:
+    """A fault as it happened: when (time.time()), and how the stack came back."""
+
+    name: str
+    time: float
+    recovery: float  # seconds
+    last: str  # what was the last to work again
+    bound: float
+
+
+@dataclass
+class Result:
+    """Everything a run measured; `failures` says in words what was not as promised."""
+
+    seed: int
+    seconds: float
+    injected: list[Injected]
+    operations: list[Operation]
+    lost: list[Miss]
+    doubled: list[Miss]
+    failures: list[str] = field(default_factory=list)
+    slowest_without_valkey: float | None = None
+    commits_cut: int = 0
+    poison_kills: int = 0
+
+    @property
+    def acknowledged(self) -> dict[str, int]:
+        """How many operations of each kind were acknowledged."""
+        counts: dict[str, int] = defaultdict(int)
+        for operation in self.operations:
+            counts[operation.kind] += operation.acknowledged
+        return dict(counts)
+
+    @property
+    def passed(self) -> bool:
+        return not (self.lost or self.doubled or self.failures)
+
+
+@dataclass
+class _Row:
+    times: int = 0
+    acknowledged: int = 0
+    lost: int = 0
+    doubled: int = 0
+    worst: float = 0.0
+    last: str = ""
+    bound: float = 0.0
+
+
+def _rows(result: Result) -> dict[str, _Row]:
+    """What happened between one fault and the next is counted with the former."""
+    rows: dict[str, _Row] = defaultdict(_Row)
+
+    def during(time: float) -> _Row:
+        name = BEFORE
+        for fault in result.injected:
+            if fault.time > time:
+                break
+            name = fault.name
+        return rows[name]
+
+    for fault in sorted(result.injected, key=lambda fault: fault.name):
+        row = rows[fault.name]
+        row.times += 1
+        row.bound = fault.bound
+        if fault.recovery >= row.worst:
+            row.worst, row.last = fault.recovery, fault.last
+    for operation in result.operations:
+        during(operation.time).acknowledged += operation.acknowledged
+    for miss in result.lost:
+        during(miss.time).lost += miss.count
+    for miss in result.doubled:
+        during(miss.time).doubled += miss.count
+    return rows
+
+
+def table(result: Result) -> str:
+    """The table fault × times × acknowledged × lost × doubled × worst recovery, in Markdown."""
+    rows = _rows(result)
+    lines = [
+        "| Fault | Times | Acknowledged | Lost | Doubled | Worst recovery | Last to work | Bound |",
+        "|---|--:|--:|--:|--:|--:|---|--:|",
+    ]
+    for name, row in rows.items():
+        recovery = f"{row.worst:.1f} s | {row.last} | {row.bound:.0f} s" if row.times else "| |"
+        lines.append(
+            f"| {name} | {row.times or ''} | {row.acknowledged} | {row.lost} | {row.doubled} |"
+            f" {recovery} |"
+        )
+    total = _Row(
+        sum(row.times for row in rows.values()),
+        sum(row.acknowledged for row in rows.values()),
+        sum(row.lost for row in rows.values()),
+        sum(row.doubled for row in rows.values()),
+        max((row.worst for row in rows.values()), default=0.0),
+    )
+    lines.append(
+        f"| **All** | **{total.times}** | **{total.acknowledged}** | **{total.lost}** |"
+        f" **{total.doubled}** | **{total.worst:.1f} s** | | |"
+    )
+    return "\n".join(lines)
+
+
+def summary(result: Result) -> str:
+    """Totals, and what failed, as lines."""
+    counts = result.acknowledged
+    again = sum(operation.tries > 1 for operation in result.operations)
+    unknown = sum(not operation.acknowledged for operation in result.operations)
+    kinds = ", ".join(f"{n} x {kind}" for kind, n in sorted(counts.items()))
+    gaps = [b.time - a.time for a, b in zip(result.injected, result.injected[1:], strict=False)]
+    lines = [
+        f"- {result.seconds / 60:.1f} minutes, seed {result.seed}: {counts.get('sign', 0)} sign"
+        f" flows, {len(result.injected)} faults"
+        + (f", {min(gaps):.0f} to {max(gaps):.0f} s apart" if gaps else ""),
+        f"- acknowledged: {kinds}",
+        f"- asked for more than once, with the same key: {again}; never acknowledged: {unknown}",
+        f"- connections cut after their COMMIT was sent: {result.commits_cut}; processes ended by"
+        f" poisoned jobs: {result.poison_kills}",
+    ]
+    if result.slowest_without_valkey is not None:
+        lines.append(
+            "- with Valkey dead throughout, the slowest signature was carried out in "
+            f"{result.slowest_without_valkey:.1f} s (bound: 15 s)"
+        )
+    lines.append(
+        f"- lost: {sum(miss.count for miss in result.lost)},"
+        f" doubled: {sum(miss.count for miss in result.doubled)}"
+    )
+    details = [f"lost: {miss.text}" for miss in result.lost]
+    details += [f"doubled: {miss.text}" for miss in result.doubled]
+    lines += [f"- FAILED: {text}" for text in [*details, *result.failures][:50]]
+    return "\n".join(lines)
+
+
+def document(result: Result) -> str:
+    """The whole report, as kept in benchmarks/CHAOS.md."""
+    outcome = "reached" if result.passed else "missed"
+    return f"""# What the stack survived
+
+Made by `make chaos MINUTES={result.seconds / 60:g}` from commit {_commit()} on {_machine()}.
+docs/explanation/faults.md says what each fault does, what is expected, and how to run it again.
+
+{summary(result)}
+- outcome: **{outcome}**
+
+{table(result)}
+
+*Acknowledged* counts the operations that clients were told had succeeded between this fault and
+the next; each was looked for in the database afterwards. *Recovery* runs from the injection (for a
+freeze, a black hole or a delay: from its end) until a signature sent afterwards was carried out,
+a job that nobody hinted at was done, and a closed beat slot was opened again.
+"""
+
+
+def _commit() -> str:
+    command = ["git", "describe", "--always", "--dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "(unknown)"
+
+
+def _machine() -> str:
+    return f"{os.cpu_count()} processors, {platform.system()} {platform.machine()}"

@@ -1,0 +1,193 @@
+"""The stack as `make run` runs it, in a folder and on ports of its own, behind two proxies.
+
+The product's supervisor starts and restarts every process, so its restarts are what is measured.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg
+from flask import Flask
+from psycopg.rows import dict_row
+
+from models.base import db
+from tests.chaos.proxy import Proxy
+from tests.support.stack import Stack
+from webapp import create_app
+from webapp.config import Settings
+from webapp.database import migrate
+from webapp.local.postgres import EmbeddedPostgres
+from webapp.local.processes import HOST
+from webapp.local.supervisor import Command, Log, Supervisor
+from webapp.local.valkey import EmbeddedValkey
+
+START_SECONDS = 90.0
+
+
+class Watched(Command):
+    """A command whose process id is known, through all its restarts."""
+
+    pid: int = 0
+
+    def start(self, output: int) -> subprocess.Popen[bytes]:
+        """Start the command. Raises StartError."""
+        process = super().start(output)
+        self.pid = process.pid
+        return process
+
+
+class ChaosStack:
+    """PostgreSQL (durable), Valkey, web, worker, dispatcher and beat; a context manager.
+
+    `folder/run` is emptied first. `app` is an application on the same database, past the proxy,
+    for the harness's own use.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve() / "run"
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        self.postgres = EmbeddedPostgres(self.folder)
+        self.valkey = EmbeddedValkey(self.folder, persist=False)
+        self._exit = ExitStack()
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self._exit.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.resume_all()
+        self._exit.close()
+
+    def _start(self) -> None:
+        stream = self._exit.enter_context((self.folder / "stack.log").open("w"))
+        self.supervisor = Supervisor(Log(stream))
+        self._exit.enter_context(self.supervisor)
+        self.supervisor.start("postgres", self.postgres)
+        self.supervisor.start("valkey", self.valkey)
+        self.postgres_proxy = Proxy(lambda: self.postgres.port)
+        self._exit.callback(self.postgres_proxy.close)
+        self.valkey_proxy = Proxy(lambda: self.valkey.port)
+        self._exit.callback(self.valkey_proxy.close)
+        direct = {
+            "DATABASE_URL": self.postgres.owner_url,
+            "REDIS_URL": self.valkey.url,
+            "SECRET_KEY": secrets.token_hex(32),
+            "RATE_LIMITS": "off",  # every client calls from the same address
+            "VAR_DIR": str(self.folder),
+        }
+        settings = Settings.from_environment(direct)
+        migrate(settings)
+        self.app: Flask = create_app(settings)
+        self._exit.callback(self._forget_connections)
+        stack = Stack(
+            self.folder / "stack",
+            direct
+            | {
+                "WEB_WORKERS": "2",
+                "DATABASE_URL": self.postgres.owner_url.replace(
+                    f":{self.postgres.port}/", f":{self.postgres_proxy.port}/"
+                ),
+                "REDIS_URL": self.valkey.url.replace(
+                    f":{self.valkey.port}/", f":{self.valkey_proxy.port}/"
+                ),
+            },
+        )
+        self.base_url = stack.base_url
+        self.services = {name: Watched(argv, stack.env) for name, argv in stack.commands.items()}
+        for name, service in self.services.items():
+            self.supervisor.start(name, service)
+        self._wait_until_ready()
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            self.supervisor.check()
+            with suppress(urllib.error.URLError, OSError):
+                if urllib.request.urlopen(f"{self.base_url}/readyz", timeout=2).status == 200:
+                    return
+            time.sleep(0.1)
+        raise TimeoutError(f"not ready within {START_SECONDS:.0f} s: see {self.folder}/stack.log")
+
+    def _forget_connections(self) -> None:
+        with self.app.app_context():
+            for engine in db.engines.values():
+                engine.dispose()
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Signal a service; SIGKILL, SIGSTOP and SIGCONT go to its whole process group."""
+        pid = self.services[name].pid
+        with suppress(ProcessLookupError):
+            if number in (signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT):
+                os.killpg(pid, number)
+            else:
+                os.kill(pid, number)
+
+    def children(self, name: str) -> list[int]:
+        """The child processes of a service, such as Celery's pool."""
+        found: list[int] = []
+        for file in Path(f"/proc/{self.services[name].pid}/task").glob("*/children"):
+            with suppress(OSError):
+                found += map(int, file.read_text().split())
+        return found
+
+    def resume_all(self) -> None:
+        """Let everything that a fault stopped or held back go on."""
+        with suppress(AttributeError):  # it did not come so far
+            self.postgres_proxy.release()
+            self.valkey_proxy.release()
+            for name in self.services:
+                self.signal(name, signal.SIGCONT)
+        if self.valkey.pid is not None and self.valkey.alive():
+            os.kill(self.valkey.pid, signal.SIGCONT)
+
+    def connect(self) -> psycopg.Connection[dict[str, Any]]:
+        """A connection as the owner of the tables, past the proxy. Raises psycopg.Error."""
+        return psycopg.connect(
+            self.postgres.owner_url, row_factory=dict_row, autocommit=True, connect_timeout=3
+        )
+
+    def query(self, sql: str, values: Sequence[Any] = (), seconds: float = 40.0) -> list[Any]:
+        """Rows, asked for again for up to `seconds` while the database is down."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                with self.connect() as connection:
+                    cursor = connection.execute(sql, values)
+                    return cursor.fetchall() if cursor.description else []
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
+
+def owner_of_port(port: int, candidates: Sequence[int]) -> int | None:
+    """Which of the processes holds the TCP connection whose local port this is (proc(5))."""
+    wanted = f"{int.from_bytes(bytes(map(int, HOST.split('.'))), 'little'):08X}:{port:04X}"
+    inodes = [
+        fields[9]
+        for fields in map(str.split, Path("/proc/net/tcp").read_text().splitlines()[1:])
+        if fields[1] == wanted and fields[9] != "0"
+    ]
+    for pid in candidates:
+        for link in Path(f"/proc/{pid}/fd").glob("*"):
+            with suppress(OSError):
+                if os.readlink(link) in [f"socket:[{inode}]" for inode in inodes]:
+                    return pid
+    return None

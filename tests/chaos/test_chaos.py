@@ -1,0 +1,115 @@
+"""A minute of chaos, and proof that its oracle would see a loss, a double and a crossing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chaos.clients import Journal
+from tests.chaos.verdict import Operation, compare, operations
+from tests.conftest import Live
+from tests.support.oracle import crossings, violations
+from tests.support.tenants import Tenant, eventually
+
+ROOT = Path(__file__).resolve().parents[2]
+# Its first faults kill every kind of process, PostgreSQL and Valkey, and cut COMMITs.
+SEED = "37145"
+
+
+def test_a_minute_of_faults_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.chaos", "--minutes", "1", "--seed", SEED]
+    report = tmp_path / "report.md"
+    run = subprocess.run(
+        [*command, "--folder", str(tmp_path), "--report", str(report)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+    print(run.stdout)
+    assert run.returncode == 0, run.stdout[-5000:] + run.stderr[-3000:]
+    assert "outcome: **reached**" in report.read_text()
+
+
+def told(kind: str, subject: Any, *, acknowledged: bool = True) -> Operation:
+    return Operation(kind, str(subject), time=0.0, acknowledged=acknowledged, tries=1)
+
+
+def a_conversation(live: Live) -> str:
+    """The path of the messages of a conversation that a signature made."""
+    proposal = live.send_proposal()
+    assert live.api.sign(proposal, client=live.client, Prefer="wait=20").status == 200
+    signed = live.api.get(f"/api/proposals/{proposal['id']}").json
+    engagement = live.api.get(f"/api/engagements/{signed['converted_engagement_id']}").json
+    [conversation, *_] = engagement["conversations"]
+    return f"/api/projects/{conversation['project_id']}/conversations/{conversation['id']}/messages"
+
+
+def test_the_verdict_sees_what_was_lost_and_what_was_doubled(live: Live) -> None:
+    path = a_conversation(live)
+    for content in ("kept", "twice", "twice"):
+        live.api.made(path, {"content": content})
+    said = [told("message", "kept"), told("message", "twice"), told("message", "gone")]
+    unsure = [told("message", "never answered", acknowledged=False)]
+    lost, doubled = compare(live.tenant, [*said, *unsure, told("sign", live.tenant.id)])
+    assert {miss.text.split(":")[0] for miss in lost} == {
+        "message gone",
+        f"sign {live.tenant.id}",
+    }
+    assert [miss.text.split(":")[0] for miss in doubled] == ["message twice"]
+
+
+@pytest.mark.parametrize(
+    ("harm", "rule"),
+    [
+        ("DELETE FROM activity_events WHERE type = 'signed'", "asked for and not written"),
+        ("DELETE FROM invoices", "without 1 first invoice"),
+        ("UPDATE conversations SET last_message_at = now()", "not the maximum"),
+        ("UPDATE projects SET status = 'on_hold'", "do not lead to its status"),
+        ("UPDATE projects SET phase = 'build'", "do not lead to its phase"),
+        ("DELETE FROM signed_documents", "without 1 signed document"),
+        (
+            "UPDATE jobs SET state = 'dead', finished_at = now() WHERE kind = 'sales.mail_signed'",
+            "not terminal, or dead",
+        ),
+    ],
+)
+def test_the_oracle_sees_harm_done_behind_its_back(live: Live, harm: str, rule: str) -> None:
+    a_conversation(live)
+    eventually(lambda: violations(live.tenant), until=[])
+    owner_executes(live.tenant, harm)
+    assert any(rule in found for found in violations(live.tenant))
+
+
+def test_the_oracle_sees_another_tenants_words(live: Live, other_tenant: Tenant) -> None:
+    live.send_proposal(name="strangeword")
+    assert crossings(other_tenant, "strangeword") == []
+    assert any("proposals" in found for found in crossings(live.tenant, "strangeword"))
+
+
+def test_a_journal_tells_one_operation_however_often_it_was_tried(tmp_path: Path) -> None:
+    path = tmp_path / "client.jsonl"
+    journal = Journal(path)
+    for status in (503, 201):
+        journal.write(phase="intent", op="key", kind="message", subject="hello")
+        journal.write(
+            phase="outcome", op="key", kind="message", subject="hello",
+            acknowledged=status == 201, status=status,
+        )  # fmt: skip
+    journal.write(phase="intent", op="other", kind="sign", subject="unanswered")
+    journal.close()
+    with path.open("a") as file:
+        file.write('{"cut sho')  # the client was killed while it wrote
+    [message, signing] = operations([path])
+    assert (message.acknowledged, message.tries) == (True, 2)
+    assert (signing.acknowledged, signing.tries) == (False, 1)
+
+
+def owner_executes(tenant: Tenant, statement: str) -> None:
+    """Run a statement on the tenant's own rows as the owner of the tables."""
+    joint = "AND" if "WHERE" in statement else "WHERE"
+    tenant.rows(f"{statement} {joint} organization_id = %(organization_id)s RETURNING id")
