@@ -15,12 +15,12 @@ COMPILE := uv pip compile --quiet --universal --generate-hashes --no-header --py
 export PORT TEST_PROCESSES
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench chaos mutants lock clean
+.PHONY: help run demo test check chaos mutants lock clean
 
 help: ## list these commands
 	@echo "make COMMAND [PORT=8000] [PYTHON=python3]"
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r name text; \
-	    do printf '  %-8s %s\n' "$$name" "$$text"; done
+	    do printf '  %-9s %s\n' "$$name" "$$text"; done
 
 run: $(RUN) ## start everything on 127.0.0.1:PORT (Ctrl-C stops it)
 	@exec $(BIN)/sx up
@@ -33,9 +33,6 @@ test: $(DEV) ## run the tests on servers and ports of their own
 
 check: $(DEV) ## run what the continuous integration runs
 	@exec .ci/check
-
-bench: $(DEV) ## run the benchmarks
-	@exec $(BIN)/python -m benchmarks
 
 chaos: $(DEV) ## kill processes at random for MINUTES (20) and count what was lost
 	@exec $(BIN)/python -m tests.chaos --minutes $(MINUTES)
