@@ -90,10 +90,6 @@ def current_scope() -> Scope:
     return scope
 
 
-def scope_or_none() -> Scope | None:
-    return _scope.get()
-
-
 def current_principal() -> Principal:
     """The resolved principal. Raises NoScope before the first statement or outside a scope."""
     principal = current_scope().principal

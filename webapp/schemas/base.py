@@ -18,7 +18,6 @@ from models.states import Machine
 
 NAME_LENGTH = 255
 TEXT_LENGTH = 20_000
-MAX_MONEY = Decimal("9999999999.99")
 _MONEY = re.compile(r"\d{1,10}(\.\d{1,2})?")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
