@@ -14,7 +14,8 @@ from typing import Any, cast
 
 import psycopg
 from psycopg.rows import dict_row, namedtuple_row
-from sqlalchemy import Connection, Select, bindparam, event, make_url, text
+from sqlalchemy import Connection, Select, bindparam, event, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, SessionTransaction
 
 from models.base import db
@@ -39,7 +40,11 @@ _RESOLVE_WITH_KEY = f"""
           AND i.created_at > now() - interval '24 hours'
         OFFSET 0
     ) k ON true"""  # noqa: S608 - our own text
-_BIND = text("SELECT set_config('app.organization_id', :organization_id, true)")
+_BIND = "SELECT set_config('app.organization_id', %(organization_id)s, true)"
+
+
+class StaleConnection(Exception):
+    """The pool's connection had died before the transaction's first statement: take another."""
 
 
 class BoundSession:
@@ -52,16 +57,31 @@ class BoundSession:
         if transaction.nested:
             return
         scope = current_scope()
-        if scope.principal is not None:
-            connection.execute(_BIND, {"organization_id": str(scope.principal.organization_id)})
+        principal = scope.principal
+        if principal is not None:
+            _first(connection, _BIND, {"organization_id": str(principal.organization_id)})
             return
-        with _cursor(connection, row_factory=namedtuple_row) as cursor:
-            sql = _RESOLVE if scope.idempotency_key is None else _RESOLVE_WITH_KEY
-            cursor.execute(sql, _credential(scope))
-            row = cursor.fetchone()
+        sql = _RESOLVE if scope.idempotency_key is None else _RESOLVE_WITH_KEY
+        row = _first(connection, sql, _credential(scope))
         scope.resolve(row)
         if scope.idempotency_key is not None and getattr(row, "status", None) is not None:
             scope.idempotent_answer = row
+
+
+def _first(connection: Connection, sql: str, values: Mapping[str, Any]) -> Any:
+    """Run a transaction's first statement. Raises StaleConnection when nobody heard it.
+
+    So no round trip is spent on asking whether a connection lives before it is used.
+    """
+    driver = _driver(connection)
+    try:
+        return driver.cursor(row_factory=namedtuple_row).execute(sql, values).fetchone()
+    except psycopg.OperationalError as error:
+        if not driver.closed:
+            raise _wrapped(error) from error
+        connection.invalidate()
+        connection.engine.dispose()  # the others in the pool were opened before it
+        raise StaleConnection from error
 
 
 def watch_sessions() -> None:
@@ -98,9 +118,7 @@ class Query:
         scope = current_scope()
         values = {**self.defaults, **parameters}
         if scope.in_transaction or scope.credential_digest is None:
-            db.session.flush()  # this reads past the session, so what it holds goes first
-            with _cursor(db.session.connection(), row_factory=dict_row) as cursor:
-                return cast(list[Row], cursor.execute(self.plain, values).fetchall())
+            return execute(self.plain, values)
         rows = _autocommit(self.with_credential, {**values, **_credential(scope)})
         scope.resolve(_Attributes(rows[0]) if rows else None)
         return [row for row in rows if row["found"]]
@@ -139,9 +157,29 @@ def _credential(scope: Scope) -> dict[str, Any]:
     }
 
 
-def _cursor(connection: Connection, *, row_factory: Any) -> psycopg.Cursor[Any]:
-    driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
-    return driver.cursor(row_factory=row_factory)
+def execute(sql: str, values: Mapping[str, Any]) -> list[Row]:
+    """Run a statement in the running transaction, past the session; its rows, if it has any.
+
+    What the session holds goes first. Raises what SQLAlchemy would raise.
+    """
+    session = db.session()
+    session.flush()
+    cursor = _driver(session.connection()).cursor(row_factory=dict_row)
+    try:
+        cursor.execute(sql, values)
+        result = cursor.pgresult
+        return cursor.fetchall() if result is not None and result.nfields else []
+    except psycopg.Error as error:
+        raise _wrapped(error) from error
+
+
+def _wrapped(error: psycopg.Error) -> Exception:
+    """A driver's error as SQLAlchemy's, without the statement and its values."""
+    return cast(Exception, DBAPIError.instance(None, None, error, psycopg.Error))
+
+
+def _driver(connection: Connection) -> psycopg.Connection[Any]:
+    return cast("psycopg.Connection[Any]", connection.connection.driver_connection)
 
 
 def _autocommit(sql: str, values: Mapping[str, Any]) -> list[Row]:
@@ -158,7 +196,7 @@ def _autocommit(sql: str, values: Mapping[str, Any]) -> list[Row]:
             pooled.invalidate()
             if last_try:
                 raise
-            engine.dispose(close=False)
+            engine.dispose()
         finally:
             pooled.close()
     raise AssertionError("unreachable")

@@ -47,6 +47,8 @@ class Scope:
     """One request's or job's claim to a tenant, before and after the database has checked it.
 
     `admit` is called with the principal once it is known and raises when it lacks the right.
+    `jobs` are those that the transaction asks for, as (kind, id); `unwritten` are the rows of
+    those among them that its end still has to insert.
     """
 
     credential_kind: str | None = None
@@ -56,7 +58,8 @@ class Scope:
     idempotent_answer: Any = None
     principal: Principal | None = None
     in_transaction: bool = False
-    jobs: list[Any] = field(default_factory=list)
+    jobs: list[tuple[str, UUID]] = field(default_factory=list)
+    unwritten: list[dict[str, Any]] = field(default_factory=list)
 
     def resolve(self, row: Any) -> Principal:
         """Take the row `begin_request` returned as the principal, or refuse it."""

@@ -12,15 +12,16 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
+import psycopg
 import structlog
 from celery import shared_task
-from sqlalchemy import text
+from flask import Flask, current_app
 from sqlalchemy.exc import DBAPIError
 
-from models.base import db
+from models.access import ask, execute
 from models.tenancy import as_system
 from webapp.services.exceptions import DomainError
 from webapp.transaction import in_transaction
@@ -127,64 +128,63 @@ def _run_one(spec: Kind, organization_id: UUID, job_id: UUID) -> None:
     log.info("job_done" if finished else "job_refused", kind=kind, job_id=str(job_id))
 
 
-def _claim(organization_id: UUID, job_id: UUID, lease: int | None) -> Any:
+class Claim(NamedTuple):
+    """One attempt at a job, counted; `fence` tells the holders of its leases apart."""
+
+    attempt: int
+    fence: int
+    payload: dict[str, Any]
+
+
+def _claim(organization_id: UUID, job_id: UUID, lease: int | None) -> Claim | None:
     """Count the attempt and commit, so that even a SIGKILL leaves it counted."""
-    with db.engines["read"].connect() as connection:
-        return connection.execute(
-            text("SELECT * FROM claim_job(:organization_id, :job_id, :worker, :lease)"),
-            {
-                "organization_id": organization_id,
-                "job_id": job_id,
-                "worker": worker_name(),
-                "lease": lease,
-            },
-        ).one_or_none()
+    keys = {"organization_id": organization_id, "job_id": job_id}
+    rows = ask(_CLAIM, **keys, worker=worker_name(), lease=lease)
+    return Claim(**rows[0]) if rows else None
 
 
-_LOCK = text(
-    """SELECT id FROM jobs WHERE organization_id = :organization_id AND id = :job_id
-       AND state = 'ready' AND attempts = :attempt FOR UPDATE SKIP LOCKED"""
-)
-_FINISH = text(
-    """WITH finished AS (
+_CLAIM = "SELECT * FROM claim_job(%(organization_id)s, %(job_id)s, %(worker)s, %(lease)s::integer)"
+_LOCK = """
+       SELECT id FROM jobs WHERE organization_id = %(organization_id)s AND id = %(job_id)s
+       AND state = 'ready' AND attempts = %(attempt)s FOR UPDATE SKIP LOCKED"""
+_FINISH = """
+       WITH finished AS (
          UPDATE jobs SET state = 'done', lease_until = NULL, finished_at = clock_timestamp(),
                 last_error = NULL
-         WHERE organization_id = :organization_id AND id = :job_id
-           AND state IN ('ready', 'running') AND attempts = :attempt AND fence = :fence
+         WHERE organization_id = %(organization_id)s AND id = %(job_id)s
+           AND state IN ('ready', 'running') AND attempts = %(attempt)s AND fence = %(fence)s
          RETURNING id),
        attempt AS (
          UPDATE job_attempts SET outcome = CASE WHEN EXISTS (SELECT FROM finished) THEN 'done'
                 ELSE 'refused' END, ended_at = clock_timestamp()
-         WHERE organization_id = :organization_id AND job_id = :job_id AND n = :attempt
-           AND worker = :worker AND ended_at IS NULL)
-       SELECT EXISTS (SELECT FROM finished)"""
-)
-_FAIL = text(
-    """WITH failed AS (
-         UPDATE jobs SET last_error = :error, lease_until = NULL,
+         WHERE organization_id = %(organization_id)s AND job_id = %(job_id)s AND n = %(attempt)s
+           AND worker = %(worker)s AND ended_at IS NULL)
+       SELECT EXISTS (SELECT FROM finished) AS finished"""
+_FAIL = """
+       WITH failed AS (
+         UPDATE jobs SET last_error = %(error)s, lease_until = NULL,
                 state = CASE WHEN attempts >= max_attempts THEN 'dead' ELSE 'ready' END,
                 finished_at = CASE WHEN attempts >= max_attempts THEN clock_timestamp() END,
-                run_at = clock_timestamp() + make_interval(secs => :delay),
-                publish_after = clock_timestamp() + make_interval(secs => :delay)
-         WHERE organization_id = :organization_id AND id = :job_id
-           AND state IN ('ready', 'running') AND attempts = :attempt AND fence = :fence
+                run_at = clock_timestamp() + make_interval(secs => %(delay)s),
+                publish_after = clock_timestamp() + make_interval(secs => %(delay)s)
+         WHERE organization_id = %(organization_id)s AND id = %(job_id)s
+           AND state IN ('ready', 'running') AND attempts = %(attempt)s AND fence = %(fence)s
          RETURNING state),
        attempt AS (
-         UPDATE job_attempts SET outcome = 'failed', error = :error, ended_at = clock_timestamp()
-         WHERE organization_id = :organization_id AND job_id = :job_id AND n = :attempt
-           AND worker = :worker AND ended_at IS NULL)
+         UPDATE job_attempts SET outcome = 'failed', error = %(error)s, ended_at = clock_timestamp()
+         WHERE organization_id = %(organization_id)s AND job_id = %(job_id)s AND n = %(attempt)s
+           AND worker = %(worker)s AND ended_at IS NULL)
        SELECT state FROM failed"""
+_RENEW = (
+    "SELECT renew_lease(%(organization_id)s, %(job_id)s, %(fence)s::integer, %(lease)s::integer)"
 )
-_RENEW = text("SELECT renew_lease(:organization_id, :job_id, :fence, :lease)")
-_WAITING = text(
-    """SELECT id, payload FROM jobs
-       WHERE organization_id = :organization_id AND kind = :kind AND state = 'ready'
-         AND run_at <= now() ORDER BY seq LIMIT :size FOR UPDATE SKIP LOCKED"""
-)
-_FINISH_BATCH = text(
-    """UPDATE jobs SET state = 'done', attempts = attempts + 1, finished_at = clock_timestamp()
-       WHERE organization_id = :organization_id AND id = ANY(:ids)"""
-)
+_WAITING = """
+       SELECT id, payload FROM jobs
+       WHERE organization_id = %(organization_id)s AND kind = %(kind)s AND state = 'ready'
+         AND run_at <= now() ORDER BY seq LIMIT %(size)s FOR UPDATE SKIP LOCKED"""
+_FINISH_BATCH = """
+       UPDATE jobs SET state = 'done', attempts = attempts + 1, finished_at = clock_timestamp()
+       WHERE organization_id = %(organization_id)s AND id = ANY(%(ids)s)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +201,7 @@ class _Run:
         """The effect and the end of the job, in one transaction."""
 
         def work() -> bool:
-            if db.session.execute(_LOCK, self._keys).first() is None:
+            if not execute(_LOCK, self._keys):
                 return False
             if self.spec.batch:
                 self.spec.body([JobRow(self.job_id, payload)])
@@ -231,12 +231,12 @@ class _Run:
         def keep() -> None:
             while not done.wait(RENEW_SECONDS):
                 try:
-                    with db_engine.connect() as connection:
-                        connection.execute(_RENEW, {**self._keys, "lease": LEASE_SECONDS})
-                except DBAPIError as error:
+                    with app.app_context():
+                        ask(_RENEW, **self._keys, lease=LEASE_SECONDS)
+                except psycopg.Error as error:
                     log.warning("lease_not_renewed", error=type(error).__name__)
 
-        db_engine = db.engines["read"]
+        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
         keeper = threading.Thread(target=keep, daemon=True)
         keeper.start()
         try:
@@ -246,22 +246,20 @@ class _Run:
             keeper.join()
 
     def _finish(self) -> bool:
-        db.session.flush()  # the body's own errors come before the job's end is written
-        return bool(db.session.execute(_FINISH, self._keys).scalar())
+        [row] = execute(_FINISH, self._keys)
+        return bool(row["finished"])
 
     def record_failure(self, error: Exception) -> None:
         """Write the failure in a transaction of its own; the effect's has been rolled back."""
         delay = min(300, 2**self.attempt)
         values = {**self._keys, "error": describe(error), "delay": delay}
-        state = in_transaction(
-            as_system(self.organization_id), lambda: db.session.execute(_FAIL, values).scalar()
-        )
+        rows = in_transaction(as_system(self.organization_id), lambda: execute(_FAIL, values))
         log.warning(
             "job_failed",
             kind=self.spec.name,
             job_id=str(self.job_id),
             attempt=self.attempt,
-            state=state,
+            state=rows[0]["state"] if rows else None,
             error=describe(error),
         )
 
@@ -285,11 +283,11 @@ def _drain(spec: Kind, organization_id: UUID) -> bool:
 
     def work() -> int:
         values = {"organization_id": organization_id, "kind": spec.name, "size": spec.batch}
-        rows = [JobRow(*row) for row in db.session.execute(_WAITING, values)]
+        rows = [JobRow(**row) for row in execute(_WAITING, values)]
         if rows:
             spec.body(rows)
             ids = [row.id for row in rows]
-            db.session.execute(_FINISH_BATCH, {"organization_id": organization_id, "ids": ids})
+            execute(_FINISH_BATCH, {"organization_id": organization_id, "ids": ids})
         return len(rows)
 
     done = 0
@@ -305,9 +303,8 @@ def _drain(spec: Kind, organization_id: UUID) -> bool:
 
 def _waiting(spec: Kind, organization_id: UUID) -> list[UUID]:
     values = {"organization_id": organization_id, "kind": spec.name, "size": spec.batch}
-    return in_transaction(
-        as_system(organization_id), lambda: list(db.session.scalars(_WAITING, values))
-    )
+    rows = in_transaction(as_system(organization_id), lambda: execute(_WAITING, values))
+    return [row["id"] for row in rows]
 
 
 def worker_name() -> str:

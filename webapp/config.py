@@ -117,10 +117,16 @@ class Settings:
             "SECRET_KEY": self.secret_key,
             "SETTINGS": self,
             "SQLALCHEMY_DATABASE_URI": self.app_url,
-            "SQLALCHEMY_ENGINE_OPTIONS": {**pool, "pool_pre_ping": True},
+            # A dead connection is noticed by the first statement, and another one taken.
+            "SQLALCHEMY_ENGINE_OPTIONS": pool,
             # One statement a read, each its own transaction; a dead connection is retried.
             "SQLALCHEMY_BINDS": {
-                "read": {"url": self.app_url, "isolation_level": "AUTOCOMMIT", **pool}
+                "read": {
+                    "url": self.app_url,
+                    "isolation_level": "AUTOCOMMIT",
+                    "pool_reset_on_return": None,  # there is nothing to roll back
+                    **pool,
+                }
             },
             "MAX_CONTENT_LENGTH": 1024 * 1024,
             "MAX_FORM_MEMORY_SIZE": 1024 * 1024,

@@ -9,13 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
+import orjson
 from flask import request
-from sqlalchemy import text
-from sqlalchemy.dialects.postgresql import insert
 
-from models.base import db
-from models.jobs import IdempotencyKey
+from models.base import uuid7
 from models.tenancy import Scope, current_principal
+from models.writing import execute_with_jobs
 from webapp.api.answers import Answer
 from webapp.services.exceptions import IdempotencyKeyReused, Invalid
 from webapp.transaction import RunAgain
@@ -57,28 +56,33 @@ def once(scope: Scope, work: Callable[[], Answer]) -> Answer:
     return answer
 
 
+# A key older than a day is free again; the prune may not have come to it yet.
+_KEEP = """
+    INSERT INTO idempotency_keys AS kept
+        (organization_id, id, actor, key, route, request_hash, status, body, created_at)
+    VALUES (%(organization_id)s, %(id)s, %(actor)s, %(key)s, %(route)s, %(request_hash)s,
+            %(status)s, %(body)s, now())
+    ON CONFLICT (organization_id, actor, key) DO UPDATE
+        SET route = excluded.route, request_hash = excluded.request_hash,
+            status = excluded.status, body = excluded.body, created_at = excluded.created_at
+        WHERE kept.created_at < now() - interval '24 hours'
+    RETURNING true"""
+
+
 def _keep(key: str, fingerprint: bytes, answer: Answer) -> None:
+    principal = current_principal()
+    body = {"body": answer.body, "headers": answer.headers, "version": answer.version}
     values = {
-        "actor": str(current_principal().credential_id),
+        "organization_id": principal.organization_id,
+        "id": uuid7(),
+        "actor": str(principal.credential_id),
         "key": key,
         "route": request.endpoint or "",
         "request_hash": fingerprint,
         "status": answer.status,
-        "body": {"body": answer.body, "headers": answer.headers, "version": answer.version},
-        "created_at": text("now()"),
+        "body": orjson.dumps(body).decode(),
     }
-    # A key older than a day is free again; the prune may not have come to it yet.
-    statement = (
-        insert(IdempotencyKey)
-        .values(values)
-        .on_conflict_do_update(
-            index_elements=["organization_id", "actor", "key"],
-            set_={name: text(f"excluded.{name}") for name in values},
-            where=IdempotencyKey.created_at < text("now() - interval '24 hours'"),
-        )
-        .returning(IdempotencyKey.key)
-    )
-    if db.session.execute(statement).first() is None:
+    if not execute_with_jobs(_KEEP, values):
         # The same key won while this ran: undo this effect, and answer as that one did.
         raise RunAgain
 

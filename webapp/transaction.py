@@ -14,8 +14,10 @@ from typing import TypeVar
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
+from models.access import StaleConnection
 from models.base import db
 from models.tenancy import Scope, in_scope
+from models.writing import write_jobs
 from webapp.publisher import publisher
 from webapp.services.exceptions import Unavailable
 
@@ -42,8 +44,13 @@ def transaction(scope: Scope) -> Iterator[None]:
     session = db.session()
     scope.in_transaction = True
     try:
-        session.connection()  # begins, and so resolves the scope
+        try:
+            session.connection()  # begins, and so resolves the scope
+        except StaleConnection:
+            session.rollback()
+            session.connection()
         yield
+        write_jobs()
         session.commit()
     except BaseException:
         session.rollback()
@@ -61,6 +68,7 @@ def in_transaction(scope: Scope, work: Callable[[], T]) -> T:
     """
     for attempt in range(RETRIES + 1):
         scope.jobs.clear()
+        scope.unwritten.clear()
         scope.idempotent_answer = None
         resolved = scope.principal if scope.credential_digest is None else None
         scope.principal = resolved

@@ -185,8 +185,8 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the place of an answer older than a day",
         IDEMPOTENCY,
-        "where=IdempotencyKey.created_at < text(\"now() - interval '24 hours'\"),",
-        'where=text("false"),',
+        "WHERE kept.created_at < now() - interval '24 hours'",
+        "WHERE false",
         _after_a_day,
     ),
     without(

@@ -30,7 +30,7 @@ def without_unique(table: str, *columns: str, also: tuple[str, ...] = ()) -> Mut
 
 _SECOND_JOB = (
     "tests/tasks/test_base.py"
-    "::test_a_second_job_of_the_same_kind_and_key_is_not_made_when_once_is_enough"
+    "::test_a_second_job_of_the_same_kind_and_key_is_refused_with_its_whole_transaction"
 )
 _ONE_KEY = (
     "tests/concurrency/test_signing_races.py"
@@ -125,8 +125,8 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the end of the tenant's binding with a job's transaction",
         ACCESS,
-        "set_config('app.organization_id', :organization_id, true)",
-        "set_config('app.organization_id', :organization_id, false)",
+        "set_config('app.organization_id', %(organization_id)s, true)",
+        "set_config('app.organization_id', %(organization_id)s, false)",
         f"{POOLED}[writing]",
     ),
     without(

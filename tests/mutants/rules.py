@@ -171,7 +171,7 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the filter of deleted records in what is referred to",
         RECORDS,
-        "            found = found.where(model.deleted_at.is_(None))\n",
+        "            found = found.where(entity.deleted_at.is_(None))\n",
         "            found = found.where()\n",
         _trash("a_deleted_record_cannot_be_referred_to"),
     ),

@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 from flask import Flask
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from models.base import db
 from models.jobs import MAX_ATTEMPTS
@@ -172,11 +173,17 @@ def test_a_job_deferred_by_a_rolled_back_transaction_does_not_exist(tenant: Tena
     assert tenant.count("jobs") == 0
 
 
-def test_a_second_job_of_the_same_kind_and_key_is_not_made_when_once_is_enough(
+def test_a_second_job_of_the_same_kind_and_key_is_refused_with_its_whole_transaction(
     tenant: Tenant,
 ) -> None:
-    for _ in range(2):
-        tenant.run(lambda: enqueue("test.write_note", "same", {"name": "same"}, once=True))
+    tenant.run(lambda: enqueue("test.write_note", "same", {"name": "same"}))
+
+    def work() -> None:
+        enqueue("test.write_note", "other", {"name": "other"})
+        enqueue("test.write_note", "same", {"name": "same"})
+
+    with pytest.raises(IntegrityError, match="uq_jobs_organization_id_kind_dedupe_key"):
+        tenant.run(work)
     assert tenant.count("jobs") == 1
 
 

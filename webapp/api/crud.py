@@ -22,7 +22,6 @@ from webapp.services.reading import (
     Page,
     PageRequest,
     Reader,
-    columns_of,
 )
 
 Path = Callable[..., Any]
@@ -117,8 +116,7 @@ class Crud:
     """A resource on its desk: `reader` and `out` say how it is read, the services how it changes.
 
     `singular` names the operations and the path's id: `/<uuid:company_id>`. `trash` lets the
-    list show what was trashed. `self_contained` says that the record itself holds all that an
-    answer shows, so that one just created is not read again.
+    list show what was trashed.
     """
 
     def __init__(
@@ -132,7 +130,6 @@ class Crud:
         filters: Mapping[str, fields.Field[Any]] | None = None,
         rule: str = "",
         trash: bool = False,
-        self_contained: bool = False,
     ) -> None:
         self.desk = desk
         self.singular = singular
@@ -147,7 +144,6 @@ class Crud:
         self.filters = dict(filters or {})
         self.rule = rule
         self.trash = trash
-        self.self_contained = self_contained
         self.id_name = f"{singular}_id"
         self.one_rule = f"{rule}/<uuid:{self.id_name}>"
         self.pascal = "".join(part.capitalize() for part in singular.split("_"))
@@ -189,16 +185,20 @@ class Crud:
                        query=query, out=self.out)  # fmt: skip
 
     def create(self, summary: str, schema: type[Schema], service: Path) -> None:
-        """POST a new one. The service gets the checked body and the path's ids."""
+        """POST a new one. The service gets the checked body and the path's ids.
+
+        It returns the row as the reader reads it, or the record, which is then read.
+        """
 
         def created(body: dict[str, Any], **path: UUID) -> Answer:
-            record = service(body, **path)
-            if self.self_contained:
-                data = self.schema.dump(columns_of(record))
-                answer = Answer(201, data, version=getattr(record, "row_version", None))
+            made = service(body, **path)
+            if isinstance(made, dict):
+                answer = Answer(201, self.schema.dump(made), version=made.get("row_version"))
+                made_id = made["id"]
             else:
-                answer = self.answer({**path, self.id_name: record.id}, status=201)
-            answer.headers["Location"] = f"{request.path}/{record.id}"
+                made_id = made.id
+                answer = self.answer({**path, self.id_name: made_id}, status=201)
+            answer.headers["Location"] = f"{request.path}/{made_id}"
             return answer
 
         self._register("POST", self.rule, created, f"create_{self.singular}", summary, "write",

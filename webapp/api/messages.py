@@ -23,7 +23,6 @@ messages = Crud(
     reader=MESSAGES,
     out=MessageOut,
     filters={"is_internal": fields.Boolean()},
-    self_contained=True,
 )
 messages.list(
     "List a conversation's messages",

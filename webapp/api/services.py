@@ -23,7 +23,6 @@ services = Crud(
         "is_active": fields.Boolean(),
         "project_template_id": reference(allow_none=False),
     },
-    self_contained=True,
 )
 services.list("List services")
 services.create("Create a service", ServiceCreate, catalog.create_service)

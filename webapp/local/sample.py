@@ -181,6 +181,6 @@ def _services() -> list[UUID]:
         there.get(name)
         or create_service(
             {"name": name, "description": text, "price": Decimal(price), "currency": "EUR"}
-        ).id
+        )["id"]
         for name, (text, price) in SERVICES.items()
     ]

@@ -3,58 +3,57 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import String, select
 
-from models.base import db
+from models.access import bound
 from models.engagements import CustomFieldDefinition
-from models.tenancy import current_organization_id
-from webapp.services.exceptions import Invalid
+from webapp.services.reading import aggregate
+
+# The definitions for the kind of record that `entity_type` names, as a JSON list.
+DEFINITIONS = aggregate(
+    select(CustomFieldDefinition).where(
+        CustomFieldDefinition.entity_type == bound("entity_type", String())
+    ),
+    CustomFieldDefinition.key,
+    key=CustomFieldDefinition.key,
+    field_type=CustomFieldDefinition.field_type,
+    options=CustomFieldDefinition.options,
+    required=CustomFieldDefinition.required,
+)
 
 
-def check_custom_fields(
-    entity_type: str, values: Mapping[str, Any] | None, *, creating: bool = False
-) -> None:
-    """Check `values` against the organization's definitions for `entity_type`.
+def wrong_custom_fields(
+    definitions: Sequence[Mapping[str, Any]], values: Mapping[str, Any]
+) -> dict[str, list[str]]:
+    """What is wrong with `values`, by field (`custom_fields.<key>`); empty when nothing is.
 
-    Raises Invalid naming `custom_fields.<key>` for an unknown key, a value of the wrong type, a
-    choice that is none of the options, or a required field left out (product.md, *Custom fields*).
+    Wrong are an unknown key, a value of the wrong type, a choice that is none of the options,
+    and a required field left out (product.md, *Custom fields*).
     """
-    if values is None and not creating:
-        return
-    definitions = {
-        definition.key: definition
-        for definition in db.session.scalars(
-            select(CustomFieldDefinition).where(
-                CustomFieldDefinition.organization_id == current_organization_id(),
-                CustomFieldDefinition.entity_type == entity_type,
-            )
-        )
-    }
-    values = values or {}
+    known = {definition["key"]: definition for definition in definitions}
     errors: dict[str, list[str]] = {}
     for key, value in values.items():
-        definition = definitions.get(key)
+        definition = known.get(key)
         if definition is None:
             errors[f"custom_fields.{key}"] = ["There is no such custom field."]
         elif value is not None and not _fits(definition, value):
-            wanted = definition.field_type
-            if definition.options:
-                wanted += f" out of {', '.join(map(str, definition.options))}"
+            wanted, options = definition["field_type"], definition["options"]
+            if options:
+                wanted += f" out of {', '.join(map(str, options))}"
             errors[f"custom_fields.{key}"] = [f"This must be a {wanted}."]
-    for key, definition in definitions.items():
-        if definition.required and values.get(key) is None:
+    for key, definition in known.items():
+        if definition["required"] and values.get(key) is None:
             errors[f"custom_fields.{key}"] = ["This field is required."]
-    if errors:
-        raise Invalid(errors)
+    return errors
 
 
-def _fits(definition: CustomFieldDefinition, value: Any) -> bool:
-    match definition.field_type:
+def _fits(definition: Mapping[str, Any], value: Any) -> bool:
+    match definition["field_type"]:
         case "text":
-            return isinstance(value, str) and len(value) <= 20_000 and "\0" not in value
+            return isinstance(value, str) and len(value) <= 20_000 and _is_storable(value)
         case "number":
             # Beyond 2**53 numbers are no longer the same in every language that reads JSON.
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -64,10 +63,18 @@ def _fits(definition: CustomFieldDefinition, value: Any) -> bool:
         case "date":
             return isinstance(value, str) and _is_day(value)
         case "select":
-            return value in definition.options
+            return value in definition["options"]
         case "multiselect":
-            return isinstance(value, list) and all(one in definition.options for one in value)
+            return isinstance(value, list) and all(one in definition["options"] for one in value)
     return False
+
+
+def _is_storable(value: str) -> bool:
+    """Whether PostgreSQL can hold the text: no NUL, and no half of a surrogate pair."""
+    try:
+        return "\0" not in value and bool(value.encode() or True)
+    except UnicodeEncodeError:
+        return False
 
 
 def _is_day(value: str) -> bool:

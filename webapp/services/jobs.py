@@ -12,7 +12,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
 
 from models.access import Row
 from models.base import db, uuid7
@@ -45,35 +44,27 @@ def enqueue(
     *,
     ordering_key: str | None = None,
     run_at: dt.datetime | None = None,
-    once: bool = False,
 ) -> UUID:
-    """Insert a job in the running transaction and return its id.
+    """Ask for a job in the running transaction and return its id.
 
-    `dedupe_key` makes the job unique among those of its kind. Normally a second one is a
-    programming error and violates the unique key; with `once` it is expected, and the row that
-    is there already stands. Payloads hold ids and small facts, never rows.
+    `dedupe_key` makes the job unique among those of its kind: a second one violates the unique
+    key. Payloads hold ids and small facts, never rows. The row is written before the transaction
+    commits, together with those of its other jobs.
     """
-    job_id = uuid7()
-    values: dict[str, Any] = {
-        "organization_id": current_organization_id(),
-        "id": job_id,
-        "kind": kind,
-        "dedupe_key": str(dedupe_key),
-        "ordering_key": ordering_key,
-        "payload": {"v": 1, **payload},
-    }
-    if run_at is not None:
-        values |= {"run_at": run_at, "publish_after": run_at}
-    if once:
-        db.session.execute(
-            insert(Job)
-            .values(values)
-            .on_conflict_do_nothing(index_elements=["organization_id", "kind", "dedupe_key"])
-        )
-    else:
-        db.session.add(Job(**values))
+    job_id, scope = uuid7(), current_scope()
+    scope.unwritten.append(
+        {
+            "organization_id": current_organization_id(),
+            "id": job_id,
+            "kind": kind,
+            "dedupe_key": str(dedupe_key),
+            "ordering_key": ordering_key,
+            "payload": {"v": 1, **payload},
+            "run_at": run_at,
+        }
+    )
     if run_at is None:
-        current_scope().jobs.append((kind, job_id))
+        scope.jobs.append((kind, job_id))
     return job_id
 
 

@@ -32,6 +32,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from models.access import Query, Row, bound
 from models.base import SoftDeletable, TenantRecord
+from models.writing import insert_read
 from webapp.services.exceptions import Invalid, NotFound
 
 MAX_LIMIT = 100
@@ -118,15 +119,6 @@ def aggregate(source: Select[Any], order_by: Any, **columns: Any) -> ColumnEleme
     ).scalar_subquery()
 
 
-def columns_of(record: TenantRecord) -> Row:
-    """A record's own columns as a row, in the form a Reader gives them."""
-    mapper = type(record).__mapper__
-    return {
-        column.key: getattr(record, mapper.get_property_by_column(column).key)
-        for column in type(record).__table__.columns
-    }
-
-
 @dataclass(frozen=True)
 class Reader:
     """How one kind of record is read.
@@ -200,11 +192,19 @@ class Reader:
         """The records with these ids, in one statement: what `expand=` puts into an answer."""
         return {row["id"]: row for row in self._several.all(ids=list(ids))} if ids else {}
 
-    def select(self, *, retrieve: bool = False, deleted: bool = False) -> Select[Any]:
+    def insert(self, record: TenantRecord) -> Row:
+        """Insert a new record; it as `get` would read it, without asking again."""
+        return insert_read(record, self._inserted.plain, self._inserted.defaults)
+
+    def select(
+        self, *, retrieve: bool = False, deleted: bool = False, inserted: bool = False
+    ) -> Select[Any]:
         table = self.model.__table__
         columns = [column for column in table.columns if column.key not in self.deferred]
         extra = {**self.extra, **(self.retrieve_extra if retrieve else {})}
         statement = select(*columns, *(value.label(name) for name, value in extra.items()))
+        if inserted:
+            return statement
         if self.condition is not None:
             statement = statement.where(self.condition)
         if issubclass(self.model, SoftDeletable) and not self.keep_deleted:
@@ -218,6 +218,10 @@ class Reader:
     def _one(self) -> Query:
         identity = self.model.id
         return Query.of(self.select(retrieve=True).where(identity == bound("id", identity.type)))
+
+    @functools.cached_property
+    def _inserted(self) -> Query:
+        return Query.of(self.select(retrieve=True, inserted=True))
 
     @functools.cached_property
     def _several(self) -> Query:

@@ -7,6 +7,7 @@ transaction (product.md, *Status changes, messages, deletion*).
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -15,10 +16,13 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
+from models.access import Query, Row, bound
 from models.base import SoftDeletable, TenantRecord, Versioned, db, uuid7
 from models.states import Machine
 from models.tenancy import current_organization_id
+from models.writing import insert_records
 from webapp.services.activity import noun, record_activity
+from webapp.services.custom_fields import DEFINITIONS, wrong_custom_fields
 from webapp.services.exceptions import (
     Conflict,
     Invalid,
@@ -26,6 +30,7 @@ from webapp.services.exceptions import (
     NotFound,
     StaleVersion,
 )
+from webapp.services.reading import Reader
 
 R = TypeVar("R", bound=TenantRecord)
 
@@ -67,11 +72,17 @@ def lock(
 
 
 def create(record: R, **event: Any) -> R:
-    """Insert the record and tell the activity log. Flushes, so that later rows may refer to it."""
-    db.session.add(record)
-    db.session.flush()
+    """Insert the record and tell the activity log. It is stored, so later rows may refer to it."""
+    insert_records([record])
     record_activity(record, "created", **event)
     return record
+
+
+def create_read(record: TenantRecord, reader: Reader, **event: Any) -> Row:
+    """`create`, and the record as `reader` reads it; nothing may be changed on it afterwards."""
+    row = reader.insert(record)
+    record_activity(record, "created", **event)
+    return row
 
 
 def change(record: TenantRecord, values: Mapping[str, Any], **event: Any) -> bool:
@@ -186,28 +197,48 @@ def now() -> dt.datetime:
     return moment
 
 
-def check_references(values: Mapping[str, Any], tables: Mapping[str, type[TenantRecord]]) -> None:
-    """Check in one statement that each id given in `values` names a living record of the tenant.
+def check_values(
+    values: Mapping[str, Any],
+    references: Mapping[str, type[TenantRecord]],
+    *,
+    custom_fields: str | None = None,
+    creating: bool = False,
+) -> None:
+    """Check what only the database knows about `values`, in one statement.
+
+    Each id must name a living record of the tenant in the table that `references` gives, and
+    `custom_fields` must keep to the organization's definitions for that kind of record.
 
     Raises Invalid naming each field that does not.
     """
-    given = {name: values[name] for name in tables if values.get(name) is not None}
-    if not given:
+    given = {name: values[name] for name in references if values.get(name) is not None}
+    custom = values.get("custom_fields")
+    with_custom = custom_fields is not None and (creating or custom is not None)
+    if not given and not with_custom:
         return
-    columns = []
-    for name, record_id in given.items():
-        model: Any = tables[name]
-        found = select(literal(1)).where(
-            model.organization_id == current_organization_id(), model.id == record_id
-        )
-        if issubclass(model, SoftDeletable):
-            found = found.where(model.deleted_at.is_(None))
-        columns.append(found.exists().label(name))
-    row = db.session.execute(select(*columns)).one()._mapping
-    missing = {
-        name: [f"There is no {noun(tables[name]).replace('_', ' ')} with this id."]
-        for name in given
+    tables = tuple((name, references[name]) for name in given)
+    row = _check(tables, with_custom).one(**given, entity_type=custom_fields)
+    assert row is not None
+    errors = {
+        name: [f"There is no {noun(model).replace('_', ' ')} with this id."]
+        for name, model in tables
         if not row[name]
     }
-    if missing:
-        raise Invalid(missing)
+    if with_custom:
+        errors |= wrong_custom_fields(row["definitions"], custom or {})
+    if errors:
+        raise Invalid(errors)
+
+
+@functools.lru_cache(maxsize=1024)
+def _check(tables: tuple[tuple[str, type[TenantRecord]], ...], with_custom: bool) -> Query:
+    columns: list[ColumnElement[Any]] = []
+    for name, model in tables:
+        entity: Any = model
+        found = select(literal(1)).where(entity.id == bound(name, entity.id.type))
+        if issubclass(model, SoftDeletable):
+            found = found.where(entity.deleted_at.is_(None))
+        columns.append(found.exists().label(name))
+    if with_custom:
+        columns.append(DEFINITIONS.label("definitions"))
+    return Query.of(select(*columns))

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from models.access import Row
 from models.base import TenantRecord
 from models.catalog import ProjectTemplate, Service
 from webapp.services.reading import Reader, equals
-from webapp.services.records import change, check_references, create, lock, trash
+from webapp.services.records import change, check_values, create_read, lock, trash
 
 SERVICES = Reader(
     Service,
@@ -22,10 +23,10 @@ SERVICES = Reader(
 REFERENCES: dict[str, type[TenantRecord]] = {"project_template_id": ProjectTemplate}
 
 
-def create_service(values: Mapping[str, Any]) -> Service:
+def create_service(values: Mapping[str, Any]) -> Row:
     """Make a service. Raises Invalid naming the fields."""
-    check_references(values, REFERENCES)
-    return create(Service(**values))
+    check_values(values, REFERENCES)
+    return create_read(Service(**values), SERVICES)
 
 
 def update_service(
@@ -36,7 +37,7 @@ def update_service(
     Raises NotFound, StaleVersion, Invalid naming the fields.
     """
     service = lock(Service, service_id, version=version)
-    check_references(values, REFERENCES)
+    check_values(values, REFERENCES)
     change(service, values)
     return service
 

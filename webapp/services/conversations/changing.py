@@ -8,20 +8,22 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from models.access import Row
 from models.base import db
 from models.conversations import Conversation
 from models.projects import Project
 from models.states import CONVERSATION
 from models.tenancy import current_organization_id
-from webapp.services.records import change, create, lock, move
+from webapp.services.conversations.reading import CONVERSATIONS
+from webapp.services.records import change, create_read, lock, move
 
 
-def create_conversation(values: Mapping[str, Any], project_id: UUID) -> Conversation:
+def create_conversation(values: Mapping[str, Any], project_id: UUID) -> Row:
     """Open a conversation about a project. Raises NotFound."""
     # Shared: several may be opened at once, but nobody trashes the project meanwhile.
     project = lock(Project, project_id, share=True)
     conversation = Conversation(project_id=project_id, **values)
-    return create(conversation, engagement_id=project.engagement_id)
+    return create_read(conversation, CONVERSATIONS, engagement_id=project.engagement_id)
 
 
 def update_conversation(

@@ -10,18 +10,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, text
+from sqlalchemy import select, text
 
+from models.access import Query, Row, bound
 from models.base import db
 from models.conversations import Conversation, Message
 from models.projects import Project
 from models.tenancy import current_organization_id, current_principal
+from webapp.services.conversations.reading import MESSAGES
 from webapp.services.exceptions import Conflict, NotFound
 from webapp.services.jobs import enqueue
-from webapp.services.records import create, lock, trash
+from webapp.services.records import create_read, lock, trash
 
 
-def post_message(values: Mapping[str, Any], project_id: UUID, conversation_id: UUID) -> Message:
+def post_message(values: Mapping[str, Any], project_id: UUID, conversation_id: UUID) -> Row:
     """Post a message as the caller. Raises NotFound, and Conflict in a closed conversation."""
     status, engagement_id = _conversation(project_id, conversation_id)
     if status == "closed":
@@ -34,9 +36,9 @@ def post_message(values: Mapping[str, Any], project_id: UUID, conversation_id: U
         sender_name=principal.label,
         **values,
     )
-    create(message, engagement_id=engagement_id, metadata=_told(message))
+    row = create_read(message, MESSAGES, engagement_id=engagement_id, metadata=_told(message))
     _ask_for_touch(message, "created")
-    return message
+    return row
 
 
 def delete_message(
@@ -88,25 +90,27 @@ def touch_conversations(conversation_ids: Sequence[UUID]) -> None:
     db.session.execute(_TOUCH, values)
 
 
-def _conversation(project_id: UUID, conversation_id: UUID) -> Row[str, UUID]:
+_CONVERSATION = Query.of(
+    select(Conversation.status, Project.engagement_id)
+    .join(
+        Project,
+        (Project.organization_id == Conversation.organization_id)
+        & (Project.id == Conversation.project_id),
+    )
+    .where(
+        Conversation.id == bound("conversation_id", Conversation.id.type),
+        Conversation.project_id == bound("project_id", Project.id.type),
+        Conversation.deleted_at.is_(None),
+    )
+)
+
+
+def _conversation(project_id: UUID, conversation_id: UUID) -> tuple[str, UUID]:
     """Status and engagement of a living conversation of the project. Raises NotFound."""
-    found = db.session.execute(
-        select(Conversation.status, Project.engagement_id)
-        .join(
-            Project,
-            (Project.organization_id == Conversation.organization_id)
-            & (Project.id == Conversation.project_id),
-        )
-        .where(
-            Conversation.organization_id == current_organization_id(),
-            Conversation.id == conversation_id,
-            Conversation.project_id == project_id,
-            Conversation.deleted_at.is_(None),
-        )
-    ).one_or_none()
+    found = _CONVERSATION.one(project_id=project_id, conversation_id=conversation_id)
     if found is None:
         raise NotFound("There is no conversation with this id.")
-    return found
+    return found["status"], found["engagement_id"]
 
 
 def _told(message: Message) -> dict[str, Any]:

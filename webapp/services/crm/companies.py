@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from models.access import Row
 from models.crm import ClientCompany
-from webapp.services.custom_fields import check_custom_fields
 from webapp.services.reading import Reader
-from webapp.services.records import change, create, lock, trash
+from webapp.services.records import change, check_values, create_read, lock, trash
 
 COMPANIES = Reader(ClientCompany, noun="company")
 
 
-def create_company(values: Mapping[str, Any]) -> ClientCompany:
+def create_company(values: Mapping[str, Any]) -> Row:
     """Make a company. Raises Invalid naming the fields."""
-    check_custom_fields("company", values.get("custom_fields"), creating=True)
-    return create(ClientCompany(**values))
+    check_values(values, {}, custom_fields="company", creating=True)
+    return create_read(ClientCompany(**values), COMPANIES)
 
 
 def update_company(
@@ -25,7 +25,7 @@ def update_company(
 ) -> ClientCompany:
     """Change a company. Raises NotFound, StaleVersion, Invalid naming the fields."""
     company = lock(ClientCompany, company_id, version=version)
-    check_custom_fields("company", values.get("custom_fields"))
+    check_values(values, {}, custom_fields="company")
     change(company, values)
     return company
 

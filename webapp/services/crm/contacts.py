@@ -9,16 +9,16 @@ from uuid import UUID
 
 from sqlalchemy import func
 
+from models.access import Row
 from models.base import TenantRecord
 from models.crm import ClientCompany, Contact
 from webapp.services.crm.briefs import client_company_brief
 from webapp.services.crm.companies import COMPANIES
-from webapp.services.custom_fields import check_custom_fields
 from webapp.services.reading import Filter, Reader, equals
 from webapp.services.records import (
     change,
-    check_references,
-    create,
+    check_values,
+    create_read,
     lock,
     refuse_duplicate,
     trash,
@@ -38,12 +38,11 @@ CONTACTS = Reader(
 REFERENCES: dict[str, type[TenantRecord]] = {"client_company_id": ClientCompany}
 
 
-def create_contact(values: Mapping[str, Any]) -> Contact:
+def create_contact(values: Mapping[str, Any]) -> Row:
     """Make a contact. Raises Invalid naming the fields, Conflict when the e-mail is taken."""
-    check_references(values, REFERENCES)
-    check_custom_fields("contact", values.get("custom_fields"), creating=True)
+    check_values(values, REFERENCES, custom_fields="contact", creating=True)
     with _own_email():
-        return create(Contact(**values))
+        return create_read(Contact(**values), CONTACTS)
 
 
 def update_contact(
@@ -54,8 +53,7 @@ def update_contact(
     Raises NotFound, StaleVersion, Invalid naming the fields, Conflict when the e-mail is taken.
     """
     contact = lock(Contact, contact_id, version=version)
-    check_references(values, REFERENCES)
-    check_custom_fields("contact", values.get("custom_fields"))
+    check_values(values, REFERENCES, custom_fields="contact")
     with _own_email():
         change(contact, values)
     return contact

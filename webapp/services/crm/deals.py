@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from models.access import Row
 from models.base import TenantRecord
 from models.crm import ClientCompany, Contact, Deal
 from models.states import DEAL
@@ -13,10 +14,9 @@ from models.tenancy import current_principal
 from webapp.services.crm.briefs import client_briefs
 from webapp.services.crm.companies import COMPANIES
 from webapp.services.crm.contacts import CONTACTS
-from webapp.services.custom_fields import check_custom_fields
 from webapp.services.exceptions import Conflict, Invalid
 from webapp.services.reading import Reader, among, equals
-from webapp.services.records import change, check_references, create, lock, move, now, trash
+from webapp.services.records import change, check_values, create_read, lock, move, now, trash
 
 DEALS = Reader(
     Deal,
@@ -39,7 +39,7 @@ REFERENCES: dict[str, type[TenantRecord]] = {
 }
 
 
-def create_deal(values: Mapping[str, Any]) -> Deal:
+def create_deal(values: Mapping[str, Any]) -> Row:
     """Make a deal, the caller's own unless `owner_id` says whose.
 
     Raises Invalid naming the fields, and Conflict for one that is won already.
@@ -47,12 +47,11 @@ def create_deal(values: Mapping[str, Any]) -> Deal:
     stage = values.get("stage", DEAL.initial)
     _refuse_winning(stage)
     _check(stage, values)
-    check_references(values, REFERENCES)
-    check_custom_fields("deal", values.get("custom_fields"), creating=True)
+    check_values(values, REFERENCES, custom_fields="deal", creating=True)
     deal = Deal(**{"owner_id": current_principal().actor["id"], **values})
     if stage == "lost":
         deal.closed_at = now()
-    return create(deal)
+    return create_read(deal, DEALS)
 
 
 def update_deal(values: Mapping[str, Any], deal_id: UUID, *, version: int | None = None) -> Deal:
@@ -67,8 +66,7 @@ def update_deal(values: Mapping[str, Any], deal_id: UUID, *, version: int | None
     if stage != deal.stage:
         _refuse_winning(stage)
     _check(stage, {"value": deal.value, "currency": deal.currency, **values})
-    check_references(values, REFERENCES)
-    check_custom_fields("deal", values.get("custom_fields"))
+    check_values(values, REFERENCES, custom_fields="deal")
     change(deal, values)
     if stage != deal.stage:
         _move(deal, stage)

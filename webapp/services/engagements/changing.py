@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from models.access import Row
 from models.base import TenantRecord, db, uuid7
 from models.crm import ClientCompany, Contact, Deal
 from models.engagements import Engagement
@@ -17,14 +18,14 @@ from models.sales import Contract
 from models.states import ENGAGEMENT
 from models.tenancy import current_organization_id, current_principal
 from webapp.services.activity import record_activity
-from webapp.services.custom_fields import check_custom_fields
+from webapp.services.engagements.reading import ENGAGEMENTS
 from webapp.services.exceptions import Invalid, NotFound, StaleVersion
 from webapp.services.projects.changing import below_projects
 from webapp.services.records import (
     Below,
     change,
-    check_references,
-    create,
+    check_values,
+    create_read,
     lock,
     move,
     now,
@@ -42,17 +43,16 @@ REFERENCES: dict[str, type[TenantRecord]] = {
 }
 
 
-def create_engagement(values: Mapping[str, Any]) -> Engagement:
+def create_engagement(values: Mapping[str, Any]) -> Row:
     """Open an engagement by hand (document E, *Creation*). Raises Invalid naming the fields."""
     values = dict(values)
-    check_references(values, REFERENCES)
-    check_custom_fields("engagement", values.get("custom_fields"), creating=True)
+    check_values(values, REFERENCES, custom_fields="engagement", creating=True)
     check_value(values.get("total_value"), values.get("currency"))
     values.setdefault("owner_id", current_principal().actor["id"])
     engagement = Engagement(organization_id=current_organization_id(), **values)
     if engagement.status in ("completed", "cancelled"):
         engagement.closed_at = now()
-    return create(engagement)
+    return create_read(engagement, ENGAGEMENTS)
 
 
 def update_engagement(
@@ -65,8 +65,7 @@ def update_engagement(
     values = dict(values)
     engagement = lock(Engagement, engagement_id, version=version)
     status = values.pop("status", None)
-    check_references(values, REFERENCES)
-    check_custom_fields("engagement", values.get("custom_fields"))
+    check_values(values, REFERENCES, custom_fields="engagement")
     check_value(
         values.get("total_value", engagement.total_value),
         values.get("currency", engagement.currency),

@@ -15,13 +15,12 @@ from models.engagements import Engagement
 from models.projects import Milestone, Project, Task
 from models.states import ENGAGEMENT, PROJECT
 from models.tenancy import current_organization_id
-from webapp.services.custom_fields import check_custom_fields
 from webapp.services.exceptions import Conflict, Invalid
 from webapp.services.projects.phases import keep_step, move_phase
 from webapp.services.records import (
     Below,
     change,
-    check_references,
+    check_values,
     create,
     lock,
     move,
@@ -38,8 +37,7 @@ def create_project(values: Mapping[str, Any]) -> Project:
 
     Raises Invalid naming the fields, and Conflict when the engagement is closed or cancelled.
     """
-    check_references(values, REFERENCES)
-    check_custom_fields("project", values.get("custom_fields"), creating=True)
+    check_values(values, REFERENCES, custom_fields="project", creating=True)
     # Shared: projects may start side by side, but nobody closes the engagement meanwhile.
     engagement = lock(Engagement, values["engagement_id"], share=True)
     if engagement.status in ("completed", "cancelled"):
@@ -65,8 +63,7 @@ def update_project(
     status = values.pop("status", project.status)
     phase = values.pop("phase", project.phase)
     reason = values.pop("reason", None)
-    check_references(values, REFERENCES)
-    check_custom_fields("project", values.get("custom_fields"))
+    check_values(values, REFERENCES, custom_fields="project")
     start = values.get("start_date", project.start_date)
     due = values.get("due_date", project.due_date)
     if start and due and due < start:

@@ -9,6 +9,7 @@ from models.base import db
 from models.sales import Proposal
 from models.states import PHASE
 from models.tenancy import current_organization_id, current_scope
+from models.writing import write_jobs
 from webapp.services.records import lock
 from webapp.services.sales.fulfilment import fulfil_signature
 from webapp.services.sales.reading import created_by
@@ -22,6 +23,7 @@ def preview_signature(proposal_id: UUID) -> dict[str, Any]:
     A draft is sent first in the same way. Raises what sending or signing would raise.
     """
     scope = current_scope()
+    write_jobs()
     jobs_before = len(scope.jobs)
     savepoint = db.session.begin_nested()
     try:
@@ -37,6 +39,7 @@ def preview_signature(proposal_id: UUID) -> dict[str, Any]:
     finally:
         savepoint.rollback()
         del scope.jobs[jobs_before:]
+        scope.unwritten.clear()
     engagement = created["engagement"]
     is_new = str(adds_to) != engagement["id"]
     if is_new:

@@ -17,7 +17,7 @@ from models.sales import Proposal, ProposalItem
 from models.tenancy import current_organization_id, current_principal
 from webapp.services.billing.numbers import next_number
 from webapp.services.exceptions import Conflict, Invalid, NotFound
-from webapp.services.records import change, check_references, create, lock, trash
+from webapp.services.records import change, check_values, create, lock, trash
 
 MAX_TOTAL = Decimal("9999999999.99")
 REFERENCES: dict[str, type[TenantRecord]] = {
@@ -94,7 +94,7 @@ def _resolve(
     for name, given in (("client_company", company), ("contact", contact)):
         if given is not None and values.get(f"{name}_id") is not None:
             raise Invalid({name: [f"Give either {name} or {name}_id."]})
-    check_references(values, REFERENCES)
+    check_values(values, REFERENCES)
     if items:
         _check_items(items)
     if values.get("engagement_id") is not None:

@@ -1,0 +1,167 @@
+"""Rows written past the session: new records, and the jobs that a transaction asks for.
+
+The unit of work costs more than the rows themselves (benchmarks/RESULTS.md, *Where the time
+goes*), so rows that are only inserted go to the database as one JSON value, which the database
+itself takes apart.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, TypeVar, cast
+
+import orjson
+from sqlalchemy import Column, Table
+from sqlalchemy.orm import Mapper, make_transient_to_detached
+from sqlalchemy.sql import ClauseElement
+
+from models.access import Row, execute
+from models.base import TenantRecord, db
+from models.tenancy import current_scope
+
+R = TypeVar("R", bound=TenantRecord)
+
+
+def insert_records(records: Sequence[R]) -> Sequence[R]:
+    """Insert new records of one kind with one statement for each set of columns they fill.
+
+    Afterwards the session holds them as if it had inserted them. Raises IntegrityError.
+    """
+    by_shape: dict[_Shape, list[tuple[R, Row]]] = {}
+    for record in records:
+        values = _values(record)
+        by_shape.setdefault(_shape(type(record), tuple(values)), []).append((record, values))
+    for shape, filled in by_shape.items():
+        sql = f"{shape.insert} RETURNING {shape.made}"
+        rows = execute(sql, {"rows": _json([values for _, values in filled])})
+        made = {row["id"]: row for row in rows}
+        for record, values in filled:
+            _take_over(record, {**shape.empty, **values, **made[values["id"]]})
+    return records
+
+
+def insert_read(record: TenantRecord, query: str, values: Mapping[str, Any]) -> Row:
+    """Insert a new record and read it in the same statement; the session does not hold it.
+
+    `query` is a SELECT from the record's table; it finds only what is inserted, and of other
+    tables what was there before. Raises IntegrityError.
+    """
+    filled = _values(record)
+    record.__dict__.update(filled)
+    table = record.__tablename__
+    insert = _shape(type(record), tuple(filled)).insert
+    sql = f"WITH {table} AS ({insert} RETURNING {table}.*) {query}"
+    [row] = execute(sql, {**values, "rows": _json([filled])})
+    return row
+
+
+def write_jobs() -> None:
+    """Insert the jobs that the running transaction has asked for so far."""
+    waiting = current_scope().unwritten
+    if waiting:
+        execute(_INSERT_JOBS, {"jobs": _take_jobs()})
+
+
+def execute_with_jobs(sql: str, values: Mapping[str, Any]) -> list[Row]:
+    """Execute a statement, and `write_jobs` together with it."""
+    if not current_scope().unwritten:
+        return execute(sql, values)
+    return execute(f"WITH asked AS ({_INSERT_JOBS}) {sql}", {**values, "jobs": _take_jobs()})
+
+
+_INSERT_JOBS = """
+    INSERT INTO jobs (organization_id, id, kind, dedupe_key, ordering_key, payload, run_at,
+                      publish_after)
+    SELECT organization_id, id, kind, dedupe_key, ordering_key, payload, coalesce(run_at, now()),
+           coalesce(run_at, now() + interval '2 seconds')
+    FROM json_populate_recordset(NULL::jobs, %(jobs)s)"""
+
+
+def _take_jobs() -> str:
+    waiting = current_scope().unwritten
+    text = _json(waiting)
+    waiting.clear()
+    return text
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Shape:
+    """How records of one kind that fill the same columns are inserted."""
+
+    insert: str
+    made: str  # the columns that the database makes, and the id
+    empty: Mapping[str, None]  # the columns that are then NULL
+
+
+@functools.lru_cache(maxsize=1024)
+def _shape(model: type[TenantRecord], given: tuple[str, ...]) -> _Shape:
+    table = cast(Table, model.__table__)
+    columns = ", ".join(given)
+    made = [c.name for c in table.columns if c.name not in given and _is_made_by_database(c)]
+    insert = (
+        f"INSERT INTO {table.name} ({columns}) SELECT {columns}"  # noqa: S608 - our own names
+        f" FROM json_populate_recordset(NULL::{table.name}, %(rows)s)"
+    )
+    known = {*given, *made}
+    empty = {c.name: None for c in table.columns if c.name not in known}
+    return _Shape(insert, ", ".join(["id", *made]), empty)
+
+
+def _values(record: TenantRecord) -> Row:
+    """What goes into the row, by column; what is left out is NULL, or the database's to make."""
+    held = record.__dict__
+    values = {}
+    for name, fallback in _columns(type(record)):
+        value = held.get(name)
+        if value is None and fallback is not None:
+            value = fallback()
+        if value is not None:
+            assert not isinstance(value, ClauseElement), f"{name}: not a value"
+            values[name] = value
+    return values
+
+
+@functools.cache
+def _columns(model: type[TenantRecord]) -> list[tuple[str, Any]]:
+    """Each column's name (the attribute's too), and what makes its value where none is given."""
+    mapper: Mapper[Any] = model.__mapper__
+    found = []
+    for column in cast(Table, model.__table__).columns:
+        assert mapper.get_property_by_column(column).key == column.name
+        found.append((column.name, _fallback(column)))
+    return found
+
+
+def _fallback(column: Column[Any]) -> Any:
+    default: Any = column.default
+    if default is None:
+        return None
+    if default.is_callable:
+        return lambda: default.arg(None)
+    return lambda: default.arg
+
+
+def _is_made_by_database(column: Column[Any]) -> bool:
+    return column.server_default is not None or column.identity is not None
+
+
+def _take_over(record: TenantRecord, row: Row) -> None:
+    """Let the session hold the record as stored."""
+    record.__dict__.update(row)
+    make_transient_to_detached(record)
+    db.session.add(record)
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value, default=_as_text).decode()
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, bytes):
+        return f"\\x{value.hex()}"
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
