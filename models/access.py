@@ -29,9 +29,9 @@ _PRINCIPAL = """
     q.subject_id AS principal_subject_id, q.role AS principal_role, q.scopes AS principal_scopes,
     q.label AS principal_label"""
 _BEGIN_REQUEST = "begin_request(%(credential_kind)s::text, %(credential_digest)s::bytea) q"
-_RESOLVE = f"SELECT {_PRINCIPAL} FROM {_BEGIN_REQUEST}"  # noqa: S608 - our own text
+_RESOLVE = f"SELECT {_PRINCIPAL}, now() AS now FROM {_BEGIN_REQUEST}"  # noqa: S608 - our own text
 _RESOLVE_WITH_KEY = f"""
-    SELECT {_PRINCIPAL}, k.route, k.request_hash, k.status, k.body
+    SELECT {_PRINCIPAL}, now() AS now, k.route, k.request_hash, k.status, k.body
     FROM {_BEGIN_REQUEST}
     LEFT JOIN LATERAL (
         SELECT i.route, i.request_hash, i.status, i.body FROM idempotency_keys i
@@ -40,7 +40,7 @@ _RESOLVE_WITH_KEY = f"""
           AND i.created_at > now() - interval '24 hours'
         OFFSET 0
     ) k ON true"""  # noqa: S608 - our own text
-_BIND = "SELECT set_config('app.organization_id', %(organization_id)s, true)"
+_BIND = "SELECT now() AS now, set_config('app.organization_id', %(organization_id)s, true)"
 
 
 class StaleConnection(Exception):
@@ -59,11 +59,13 @@ class BoundSession:
         scope = current_scope()
         principal = scope.principal
         if principal is not None:
-            _first(connection, _BIND, {"organization_id": str(principal.organization_id)})
+            key = {"organization_id": str(principal.organization_id)}
+            scope.now = _first(connection, _BIND, key).now
             return
         sql = _RESOLVE if scope.idempotency_key is None else _RESOLVE_WITH_KEY
         row = _first(connection, sql, _credential(scope))
         scope.resolve(row)
+        scope.now = row.now
         if scope.idempotency_key is not None and getattr(row, "status", None) is not None:
             scope.idempotent_answer = row
 

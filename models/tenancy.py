@@ -7,6 +7,7 @@ in that same statement (design/stack.md, *The read path*). No scope, no rows.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -48,7 +49,8 @@ class Scope:
 
     `admit` is called with the principal once it is known and raises when it lacks the right.
     `jobs` are those that the transaction asks for, as (kind, id); `unwritten` are the rows of
-    those among them that its end still has to insert.
+    those among them that its end still has to insert. `now` is the transaction's time by the
+    database's clock, once it has begun.
     """
 
     credential_kind: str | None = None
@@ -58,6 +60,7 @@ class Scope:
     idempotent_answer: Any = None
     principal: Principal | None = None
     in_transaction: bool = False
+    now: dt.datetime | None = None
     jobs: list[tuple[str, UUID]] = field(default_factory=list)
     unwritten: list[dict[str, Any]] = field(default_factory=list)
 

@@ -69,7 +69,10 @@ def execute_with_jobs(sql: str, values: Mapping[str, Any]) -> list[Row]:
     """Execute a statement, and `write_jobs` together with it."""
     if not current_scope().unwritten:
         return execute(sql, values)
-    return execute(f"WITH asked AS ({_INSERT_JOBS}) {sql}", {**values, "jobs": _take_jobs()})
+    # A statement that begins with others of its own takes it among them.
+    first, rest = f"WITH asked AS ({_INSERT_JOBS})", sql.lstrip()
+    whole = f"{first}, {rest[5:]}" if rest.startswith("WITH ") else f"{first} {rest}"
+    return execute(whole, {**values, "jobs": _take_jobs()})
 
 
 _INSERT_JOBS = """

@@ -23,6 +23,7 @@ from sqlalchemy.exc import DBAPIError
 
 from models.access import ask, execute
 from models.tenancy import as_system
+from models.writing import execute_with_jobs
 from webapp.services.exceptions import DomainError
 from webapp.transaction import in_transaction
 
@@ -246,7 +247,7 @@ class _Run:
             keeper.join()
 
     def _finish(self) -> bool:
-        [row] = execute(_FINISH, self._keys)
+        [row] = execute_with_jobs(_FINISH, self._keys)
         return bool(row["finished"])
 
     def record_failure(self, error: Exception) -> None:

@@ -28,7 +28,6 @@ def configure_logs(level: str) -> None:
     """Send structlog's lines to standard error as JSON. `level` is a standard level's name."""
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _only_allowed,

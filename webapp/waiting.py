@@ -15,7 +15,8 @@ from flask import Flask, current_app
 from webapp.services.sales.reading import job_state
 
 DEFAULT_SECONDS = 5
-_PAUSES = (0.004, 0.006, 0.01, 0.015, 0.025, 0.05, 0.1)
+# Each pause is longer than the one before, so that little of the wait is for having looked early.
+FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.004, 0.1, 1.2
 
 
 def init_waiting(app: Flask) -> None:
@@ -33,13 +34,12 @@ def done_within(job_id: UUID, seconds: float) -> bool:
         return False
     try:
         deadline = time.monotonic() + seconds
-        step = 0
+        pause = FIRST_PAUSE
         while (state := job_state(job_id)["state"]) in ("ready", "running"):
-            pause = _PAUSES[min(step, len(_PAUSES) - 1)]
             if time.monotonic() + pause > deadline:
                 return False
             time.sleep(pause)
-            step += 1
+            pause = min(pause * GROWTH, LONGEST_PAUSE)
         return bool(state == "done")
     finally:
         gate.release()

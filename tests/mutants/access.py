@@ -207,8 +207,8 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the pattern of the route in the log",
         "webapp/requests.py",
-        "route=request.url_rule.rule if request.url_rule else None,",
-        "route=request.path,",
+        "environ[_ROUTE] = rule.rule",
+        "environ[_ROUTE] = request.path",
         "tests/functional/test_logs.py::test_no_secret_reaches_a_log",
     ),
 )

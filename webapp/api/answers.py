@@ -31,9 +31,10 @@ class Answer:
         if self.version is not None:
             headers["ETag"] = etag(self.version, payload)
             headers["Cache-Control"] = "private, no-cache"
-            wanted = request.if_none_match
-            if request.method in ("GET", "HEAD") and wanted.contains(headers["ETag"].strip('"')):
-                return Response(status=304, headers=headers)
+            if "If-None-Match" in request.headers and request.method in ("GET", "HEAD"):
+                wanted = request.if_none_match
+                if wanted.contains(headers["ETag"].strip('"')):
+                    return Response(status=304, headers=headers)
         return Response(
             payload, status=self.status, headers=headers, content_type=self.content_type
         )

@@ -38,7 +38,6 @@ from webapp.services.sales.reading import (
     PROPOSALS,
     certificate,
     created_by,
-    job_state,
     signed_document,
 )
 from webapp.services.sales.signing import Evidence, sign_proposal
@@ -120,11 +119,11 @@ def signing_result(accepted: dict[str, Any]) -> dict[str, Any]:
     return {name: body[name] for name in ("proposal", "engagement", "projects", "order")}
 
 
-def accepted_answer(proposal: dict[str, Any], job_id: UUID) -> Answer:
+def accepted_answer(proposal: dict[str, Any], brief: dict[str, Any]) -> Answer:
     """202: the signature is recorded, and the job says how far it is."""
-    job = SigningAccepted().dump({"job": job_state(job_id)})["job"]
+    job = SigningAccepted().dump({"job": brief})["job"]
     body = {"proposal": proposal, "job": job}
-    return Answer(202, body, {"Location": f"/api/jobs/{job_id}"})
+    return Answer(202, body, {"Location": f"/api/jobs/{job['id']}"})
 
 
 @desk.operation(
@@ -149,7 +148,7 @@ def sign(body: dict[str, Any], proposal_id: UUID) -> Answer:
         recorded_by=current_principal().label[:NAME_LENGTH],
     )
     signed = sign_proposal(proposal_id, evidence, version=expected_version())
-    return accepted_answer(proposals.answer({"proposal_id": proposal_id}).body, signed.job_id)
+    return accepted_answer(proposals.answer({"proposal_id": proposal_id}).body, signed.job)
 
 
 def _contact_name(proposal_id: UUID) -> str:

@@ -18,7 +18,7 @@ from webapp.schemas.sales import (
     PublicSigningResult,
     SignIn,
 )
-from webapp.services.sales.reading import created_by, job_state, linked_to_caller, signed_document
+from webapp.services.sales.reading import created_by, linked_to_caller, signed_document
 from webapp.services.sales.sending import decline_by_link
 from webapp.services.sales.signing import sign_by_link
 
@@ -72,9 +72,9 @@ def sign_public_proposal(body: dict[str, Any], token: str) -> Answer:
             body["content_sha256"],
         )
     )
-    job = PublicSigningAccepted().dump({"job": job_state(signed.job_id)})["job"]
+    job = PublicSigningAccepted().dump({"job": signed.job})["job"]
     answer = {"proposal": _PROPOSAL.dump(linked_to_caller()), "job": job}
-    return Answer(202, answer, {"Location": f"/api/jobs/{signed.job_id}"})
+    return Answer(202, answer, {"Location": f"/api/jobs/{signed.job['id']}"})
 
 
 @desk.operation(

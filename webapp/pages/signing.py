@@ -96,7 +96,7 @@ def page(token: str) -> Page:
 
 def wait_for_engagement(signed: Signed) -> Answer:
     """Give what the signature creates a moment to be there, and show the page either way."""
-    done_within(signed.job_id, DEFAULT_SECONDS)
+    done_within(signed.job["id"], DEFAULT_SECONDS)
     return to_page()
 
 

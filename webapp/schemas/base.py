@@ -7,12 +7,13 @@ checklist*, Properties).
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate
+from marshmallow import RAISE, Schema, ValidationError, fields, missing, validate
 
 from models.states import Machine
 
@@ -34,11 +35,26 @@ class Input(Schema):
 class Output(Schema):
     """What a client gets, mostly from a row."""
 
-    def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
-        # marshmallow would try the attributes of a dictionary too, and find its method `items`.
-        if isinstance(obj, dict):
-            return obj.get(attr, default)
-        return super().get_attribute(obj, attr, default)
+    def _serialize(self, obj: Any, *, many: bool = False) -> Any:
+        """marshmallow's own, for rows: what does not depend on the row is looked up once."""
+        if many:
+            return [self._serialize(each) for each in obj]
+        if not isinstance(obj, dict):
+            return super()._serialize(obj)
+        data = {}
+        for key, attribute, serialize in self._plan:
+            value = obj.get(attribute, missing)
+            if value is not missing:
+                data[key] = None if value is None else serialize(value, attribute, obj)
+        return data
+
+    @functools.cached_property
+    def _plan(self) -> list[tuple[str, str, Callable[[Any, str, Any], Any]]]:
+        """For each field: its name on the wire, its column, and what makes the one of the other."""
+        return [
+            (field.data_key or name, field.attribute or name, field._serialize)
+            for name, field in self.dump_fields.items()
+        ]
 
 
 class PlainText(fields.String):

@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, literal, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, func, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
 from models.access import Query, Row, bound
 from models.base import SoftDeletable, TenantRecord, Versioned, db, uuid7
 from models.states import Machine
-from models.tenancy import current_organization_id
+from models.tenancy import current_organization_id, current_scope
 from models.writing import insert_records
 from webapp.services.activity import noun, record_activity
 from webapp.services.custom_fields import DEFINITIONS, wrong_custom_fields
@@ -53,22 +53,24 @@ def lock(
     Raises NotFound (also for another organization's id and a deleted record) and StaleVersion
     when `version`, the row version the caller has seen, is not the current one.
     """
-    entity: Any = model
-    statement = select(model).where(
-        entity.organization_id == current_organization_id(), entity.id == record_id
-    )
-    for name, value in within.items():
-        statement = statement.where(getattr(entity, name) == value)
-    if issubclass(model, SoftDeletable):
-        statement = statement.where(entity.deleted_at.is_(None))
-    record = db.session.scalars(
-        statement.with_for_update(read=share).execution_options(populate_existing=True)
-    ).one_or_none()
+    keys = {"organization_id": current_organization_id(), "id": record_id, **within}
+    record: R | None = db.session.scalars(_locking(model, share, tuple(within)), keys).one_or_none()
     if record is None:
         raise NotFound(f"There is no {noun(model).replace('_', ' ')} with this id.")
     if version is not None and isinstance(record, Versioned) and record.row_version != version:
         raise StaleVersion()
     return record
+
+
+@functools.lru_cache(maxsize=1024)
+def _locking(model: type[R], share: bool, within: tuple[str, ...]) -> Select[Any]:
+    entity: Any = model
+    statement = select(model).where(
+        *(getattr(entity, name) == bindparam(name) for name in ("organization_id", "id", *within))
+    )
+    if issubclass(model, SoftDeletable):
+        statement = statement.where(entity.deleted_at.is_(None))
+    return statement.with_for_update(read=share).execution_options(populate_existing=True)
 
 
 def create(record: R, **event: Any) -> R:
@@ -185,15 +187,9 @@ def refuse_duplicate(constraint: str, field: str, message: str) -> Iterator[None
 
 
 def now() -> dt.datetime:
-    """The transaction's time by the database's clock, read once per transaction."""
-    session = db.session()
-    transaction = session.get_transaction()
-    moment: dt.datetime | None = session.info.get(transaction)
-    if moment is None:
-        with session.no_autoflush:  # what is half set may not be written yet
-            moment = session.execute(select(func.now())).scalar_one()
-        session.info.clear()
-        session.info[transaction] = moment
+    """The transaction's time by the database's clock; its first statement asked for it."""
+    moment = current_scope().now
+    assert moment is not None, "no transaction has begun"
     return moment
 
 

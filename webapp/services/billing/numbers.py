@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
-
-from models.base import db, uuid7
+from models.access import execute
+from models.base import uuid7
 from models.tenancy import current_organization_id
 
 PREFIXES = {"proposal": "P", "contract": "C", "order": "O", "invoice": "INV"}
 
-_NEXT = text(
-    """INSERT INTO number_series (organization_id, id, series, last)
-       VALUES (:organization_id, :id, :series, 1)
-       ON CONFLICT (organization_id, series) DO UPDATE SET last = number_series.last + 1
-       RETURNING last"""
-)
+_NEXT = """
+    INSERT INTO number_series (organization_id, id, series, last)
+    VALUES (%(organization_id)s, %(id)s, %(series)s, 1)
+    ON CONFLICT (organization_id, series) DO UPDATE SET last = number_series.last + 1
+    RETURNING last"""
 
 
 def next_number(series: str) -> str:
@@ -22,7 +20,6 @@ def next_number(series: str) -> str:
 
     The series stays locked until the transaction ends, so take it as late as can be.
     """
-    last = db.session.execute(
-        _NEXT, {"organization_id": current_organization_id(), "id": uuid7(), "series": series}
-    ).scalar_one()
-    return f"{PREFIXES[series]}-{last:05d}"
+    keys = {"organization_id": current_organization_id(), "id": uuid7(), "series": series}
+    [row] = execute(_NEXT, keys)
+    return f"{PREFIXES[series]}-{row['last']:05d}"

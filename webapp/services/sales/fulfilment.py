@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from models.base import db, uuid7
+from models.access import Query, bound
+from models.base import db
 from models.billing import Invoice, InvoiceLine, InvoiceSchedule, Order, OrderItem
 from models.conversations import Conversation
 from models.engagements import Engagement, EngagementContract
@@ -22,10 +23,11 @@ from models.projects import PhaseChange, Project
 from models.sales import Proposal, ProposalItem, Signature
 from models.states import PHASE
 from models.tenancy import current_organization_id, current_principal
+from models.writing import insert_records
 from webapp.services.activity import record_activity
 from webapp.services.billing.numbers import next_number
 from webapp.services.jobs import enqueue
-from webapp.services.records import now, touch
+from webapp.services.records import create, now, touch
 from webapp.services.sales.content import client_name, client_of, items_of
 from webapp.services.sales.templates import apply_templates
 
@@ -42,8 +44,8 @@ def fulfil_signature(signature_id: UUID) -> None:
         return
     items = items_of(proposal)
     engagement = _engagement(proposal, signature)
-    db.session.add(
-        EngagementContract(engagement_id=engagement.id, contract_id=signature.contract_id)
+    insert_records(
+        [EngagementContract(engagement_id=engagement.id, contract_id=signature.contract_id)]
     )
     projects = _projects(engagement, items)
     apply_templates(projects)
@@ -93,8 +95,6 @@ def _engagement(proposal: Proposal, signature: Signature) -> Engagement:
             record_activity(named, "extended", metadata={"proposal": proposal.number})
             return named
     engagement = Engagement(
-        organization_id=current_organization_id(),
-        id=uuid7(),
         proposal_id=proposal.id,
         contract_id=signature.contract_id,
         deal_id=proposal.deal_id,
@@ -106,18 +106,13 @@ def _engagement(proposal: Proposal, signature: Signature) -> Engagement:
         total_value=proposal.total,
         currency=proposal.currency,
     )
-    db.session.add(engagement)
-    db.session.flush()  # everything below refers to it
-    record_activity(engagement, "created", metadata={"proposal": proposal.number})
-    return engagement
+    return create(engagement, metadata={"proposal": proposal.number})
 
 
 def _projects(engagement: Engagement, items: Sequence[ProposalItem]) -> list[Project]:
     """One project per item, at Kickoff, each with a conversation of its own."""
     projects = [
         Project(
-            organization_id=engagement.organization_id,
-            id=uuid7(),
             engagement_id=engagement.id,
             service_id=item.service_id,
             proposal_item_id=item.id,
@@ -129,35 +124,39 @@ def _projects(engagement: Engagement, items: Sequence[ProposalItem]) -> list[Pro
         )
         for item in items
     ]
-    db.session.add_all(projects)
-    db.session.flush()  # one statement for all; what hangs on them comes next
+    insert_records(projects)
     actor = current_principal().actor
-    for project in projects:
-        db.session.add(
+    insert_records(
+        [
             PhaseChange(
                 project_id=project.id, to_phase=PHASE.initial, actor=actor, changed_at=now()
             )
-        )
-        db.session.add(Conversation(project_id=project.id, subject=project.name))
+            for project in projects
+        ]
+    )
+    insert_records(
+        [Conversation(project_id=project.id, subject=project.name) for project in projects]
+    )
+    for project in projects:
         record_activity(project, "created", to=PHASE.initial)
     return projects
+
+
+_ACCESS = Query.of(
+    select(PortalAccess.id).where(
+        PortalAccess.engagement_id == bound("engagement_id", Engagement.id.type),
+        PortalAccess.contact_id == bound("contact_id", Engagement.id.type),
+    )
+)
 
 
 def _grant_access(engagement: Engagement, proposal: Proposal) -> None:
     """Let the contact into the portal, unless they have access already."""
     if proposal.contact_id is None:
         return
-    there = db.session.scalar(
-        select(func.count())
-        .select_from(PortalAccess)
-        .where(
-            PortalAccess.organization_id == engagement.organization_id,
-            PortalAccess.engagement_id == engagement.id,
-            PortalAccess.contact_id == proposal.contact_id,
-        )
-    )
-    if not there:
-        db.session.add(PortalAccess(engagement_id=engagement.id, contact_id=proposal.contact_id))
+    is_new = engagement.proposal_id == proposal.id
+    if is_new or not _ACCESS.all(engagement_id=engagement.id, contact_id=proposal.contact_id):
+        insert_records([PortalAccess(engagement_id=engagement.id, contact_id=proposal.contact_id)])
 
 
 def _order(
@@ -168,8 +167,6 @@ def _order(
 ) -> Order:
     """The money record; its number is taken late, because the series stays locked after it."""
     order = Order(
-        organization_id=engagement.organization_id,
-        id=uuid7(),
         number=next_number("order"),
         engagement_id=engagement.id,
         proposal_id=proposal.id,
@@ -178,19 +175,19 @@ def _order(
         total=proposal.total,
         currency=proposal.currency,
     )
-    db.session.add(order)
-    db.session.flush()  # its items refer to it
-    record_activity(order, "created", metadata={"number": order.number})
-    db.session.add_all(
-        OrderItem(
-            order_id=order.id,
-            proposal_item_id=item.id,
-            project_id=project.id,
-            position=item.position,
-            **_line(item),
-            service_id=item.service_id,
-        )
-        for item, project in zip(items, projects, strict=True)
+    create(order, metadata={"number": order.number})
+    insert_records(
+        [
+            OrderItem(
+                order_id=order.id,
+                proposal_item_id=item.id,
+                project_id=project.id,
+                position=item.position,
+                **_line(item),
+                service_id=item.service_id,
+            )
+            for item, project in zip(items, projects, strict=True)
+        ]
     )
     return order
 
@@ -199,8 +196,6 @@ def _bill(engagement: Engagement, order: Order, items: Sequence[ProposalItem]) -
     """The schedule, and the first invoice as a draft for staff to send."""
     today: dt.date = now().date()
     schedule = InvoiceSchedule(
-        organization_id=engagement.organization_id,
-        id=uuid7(),
         engagement_id=engagement.id,
         order_id=order.id,
         kind="once",
@@ -208,11 +203,8 @@ def _bill(engagement: Engagement, order: Order, items: Sequence[ProposalItem]) -
         amount=order.total,
         starts_on=today,
     )
-    db.session.add(schedule)
-    db.session.flush()  # the invoice refers to it
+    insert_records([schedule])
     invoice = Invoice(
-        organization_id=engagement.organization_id,
-        id=uuid7(),
         engagement_id=engagement.id,
         order_id=order.id,
         schedule_id=schedule.id,
@@ -221,11 +213,12 @@ def _bill(engagement: Engagement, order: Order, items: Sequence[ProposalItem]) -
         subtotal=order.total,
         total=order.total,
     )
-    db.session.add(invoice)
-    db.session.flush()  # its lines refer to it
-    record_activity(invoice, "created")
-    db.session.add_all(
-        InvoiceLine(invoice_id=invoice.id, position=item.position, **_line(item)) for item in items
+    create(invoice)
+    insert_records(
+        [
+            InvoiceLine(invoice_id=invoice.id, position=item.position, **_line(item))
+            for item in items
+        ]
     )
 
 

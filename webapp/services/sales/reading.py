@@ -24,7 +24,6 @@ from models.sales import (
     SigningLink,
 )
 from models.tenancy import current_principal
-from models.writing import write_jobs
 from webapp.services.crm.briefs import client_briefs
 from webapp.services.exceptions import LinkReplaced, NotFound
 from webapp.services.reading import Reader, aggregate, among, brief, equals
@@ -197,7 +196,6 @@ def created_by(proposal_id: UUID) -> dict[str, Any]:
 
 def job_state(job_id: UUID) -> dict[str, Any]:
     """The job in short. Raises NotFound."""
-    write_jobs()  # it may be one that this very transaction asks for
     row = _JOB.one(id=job_id)
     if row is None:
         raise NotFound("There is no job with this id.")

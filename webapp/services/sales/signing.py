@@ -6,6 +6,7 @@ Nothing after the commit can undo it; what it leads to is done by the job it lea
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -15,6 +16,7 @@ from models.crm import Deal
 from models.sales import Contract, Proposal, Signature
 from models.states import CONTRACT, DEAL, PROPOSAL
 from models.tenancy import current_organization_id
+from models.writing import insert_records
 from webapp.services.billing.numbers import next_number
 from webapp.services.exceptions import AlreadySigned, ContentChanged, Invalid
 from webapp.services.jobs import enqueue
@@ -51,11 +53,11 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A recorded signature and the job that carries it out."""
+    """A recorded signature and the job that carries it out, in short."""
 
     proposal_id: UUID
     signature_id: UUID
-    job_id: UUID
+    job: dict[str, Any]
 
 
 def sign_by_link(evidence: Evidence) -> Signed:
@@ -95,11 +97,12 @@ def _sign(proposal: Proposal, evidence: Evidence) -> Signed:
         signed_at=now(),
         **values,
     )
-    db.session.add(signature)
     _win_deal(proposal)
-    db.session.flush()  # the signature's id and its unique keys, before the job refers to it
-    job_id = enqueue("sales.fulfil_signature", signature.id, {"signature_id": str(signature.id)})
-    return Signed(proposal.id, signature.id, job_id)
+    insert_records([signature])  # its unique keys decide, before a job refers to it
+    kind = "sales.fulfil_signature"
+    job_id = enqueue(kind, signature.id, {"signature_id": str(signature.id)})
+    job = {"id": job_id, "kind": kind, "state": "ready", "created_at": now()}
+    return Signed(proposal.id, signature.id, job)
 
 
 def _sign_contract(proposal: Proposal) -> Contract:
