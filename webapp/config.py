@@ -111,6 +111,8 @@ class Settings:
             "pool_timeout": 5,
             "pool_size": self.web_threads,
             "max_overflow": 4,
+            # The one used last has its statements prepared; the others may stay asleep.
+            "pool_use_lifo": True,
             "connect_args": self.connect_args,
         }
         return {

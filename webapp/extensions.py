@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery, Task
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, current_app, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
@@ -20,7 +20,22 @@ BATCHED_KINDS = ("activity.record", "conversations.touch")
 # others cost no round trip. Generous enough for a page that asks again until it is complete.
 READS_BY_ANYBODY = "60/minute"
 WRITES_BY_ANYBODY = "20/minute"
-limiter = Limiter(get_remote_address)
+# How the permissions of such routes begin (webapp/auth/guard.py).
+OPEN, LINK = "open:", "link:"
+
+
+class AnybodysLimiter(Limiter):
+    """Asks for a route's limits only where a caller needs no login."""
+
+    def _check_request_limit(
+        self, callable_name: str | None = None, in_middleware: bool = True
+    ) -> None:
+        view = current_app.view_functions.get(request.endpoint or "")
+        if getattr(view, "permission", OPEN).startswith((OPEN, LINK)):
+            super()._check_request_limit(callable_name, in_middleware)
+
+
+limiter = AnybodysLimiter(get_remote_address)
 
 
 def limit_anybody(blueprint: Blueprint) -> None:

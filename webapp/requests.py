@@ -9,12 +9,13 @@ import re
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import structlog
 from flask import Flask, g, request
 from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.middleware.proxy_fix import ProxyFix
+
+from models.base import uuid7
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -57,7 +58,7 @@ class Attended:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         given = environ.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid7().hex
         environ[_ID] = request_id
         began = time.perf_counter()
 

@@ -23,7 +23,7 @@ EXAMPLES = {GenerationMode.POSITIVE: 8, GenerationMode.NEGATIVE: 4}
 # currency, a change change something, a reason its move, and a client be given in words or by id,
 # not both. Any other refusal of valid input is a defect.
 BEYOND_SCHEMA = re.compile(
-    r"(.*_id|cursor|body|currency|end_date|due_date|items|valid_until|custom_fields\..*"
+    r"(.*_id|cursor|body|currency|end_date|due_date|items|valid_until|custom_fields\.(?s:.*)"
     r"|client_company|contact|lost_reason)"
 )
 HIDDEN = {"/api/openapi.json", "/api/docs"}

@@ -84,14 +84,21 @@ class Desk(Blueprint):
             work = function
             if body is not None:
                 work = self.arguments(body(), required=body_required, arg_name="body")(work)
+            asked = work
             if query is not None:
                 # Instances, not classes: webargs would make one anew for every request.
-                work = self.arguments(query(), location="query", arg_name="query")(work)
+                asked = self.arguments(query(), location="query", arg_name="query")(work)
+                unasked = query().load({})
 
             def answer(path: Mapping[str, Any]) -> Answer:
                 if body is not None:
                     _check_media_type(body_required)
-                result = work(**path)
+                if query is None:
+                    result = work(**path)
+                elif request.query_string:
+                    result = asked(**path)
+                else:
+                    result = work(query=unasked, **path)
                 if not isinstance(result, Answer):
                     data = schema.dump(result) if schema is not None else None
                     version = result.get("row_version") if isinstance(result, dict) else None
@@ -113,7 +120,7 @@ class Desk(Blueprint):
                 return result.response()
 
             view.permission = requires_permission  # type: ignore[attr-defined]
-            view._apidoc = getattr(work, "_apidoc", {})  # type: ignore[attr-defined]
+            view._apidoc = getattr(asked, "_apidoc", {})  # type: ignore[attr-defined]
             self._document(view, method, schema, status, answers or {}, content_type)
             if credential is not api_key_scope:
                 view._apidoc["manual_doc"]["security"] = []  # type: ignore[attr-defined]
