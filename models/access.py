@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+import orjson
 import psycopg
 from psycopg.rows import dict_row, namedtuple_row
+from psycopg.types.json import set_json_loads
 from sqlalchemy import Connection, Select, bindparam, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, SessionTransaction
@@ -23,6 +25,7 @@ from models.tenancy import Scope, current_scope
 
 Row = dict[str, Any]
 
+set_json_loads(orjson.loads)
 _DIALECT = make_url("postgresql+psycopg://").get_dialect()()
 _PRINCIPAL = """
     q.organization_id AS principal_organization_id, q.credential_id AS principal_credential_id,

@@ -24,12 +24,19 @@ from webapp.publisher import Publisher
 
 log = structlog.get_logger(__name__)
 
+Due = Row[tuple[UUID, UUID, str, int]]  # organization, job, kind, seq
+
 POLL_SECONDS = 0.25
-BATCH = 200
 RESEND_SECONDS = 5
+# A broker that is started again, and workers that come back to it, need less (reliability.md).
 BROKER_GONE_SECONDS = 10
-# Hints in the queue that nobody took yet: with more than this there is no point in adding others.
-QUEUE_BOUND = 1000
+# While jobs are run here: how often the broker is looked for. A look can take half a second.
+LOOK_FOR_BROKER_SECONDS = 2
+# What is run before all else, because a client waits for it: done within 15 s of the signature.
+FIRST_KINDS = ["sales.fulfil_signature"]
+# Hints in the queue that nobody took yet: with more than this the dispatcher adds none. When the
+# broker comes back and much is due, a new signature's hint waits behind these, not behind all.
+QUEUE_BOUND = 300
 
 _END_LEASES = text(
     """UPDATE jobs SET lease_until = NULL,
@@ -43,7 +50,8 @@ _TAKE_DUE = text(
     """UPDATE jobs SET publish_after = clock_timestamp() + make_interval(secs => :again)
        FROM (SELECT d.organization_id, d.id FROM jobs d
              WHERE d.state = 'ready' AND d.publish_after <= clock_timestamp()
-             ORDER BY d.publish_after LIMIT :size FOR UPDATE SKIP LOCKED) due
+             ORDER BY d.kind = ANY(:first) DESC, d.publish_after
+             LIMIT :size FOR UPDATE SKIP LOCKED) due
        WHERE jobs.organization_id = due.organization_id AND jobs.id = due.id
        RETURNING jobs.organization_id, jobs.id, jobs.kind, jobs.seq"""
 )
@@ -81,46 +89,54 @@ class Dispatcher:
         self._engine.dispose()
 
     def step(self) -> bool:
-        """One look at what is due; True when a full batch was, and more may be waiting."""
+        """One look at what is due; True when more may be waiting."""
         waiting = self._queue_length()
-        gone_for = 0.0
         if waiting is None:
             self._broker_gone_at = self._broker_gone_at or time.monotonic()
             gone_for = time.monotonic() - self._broker_gone_at
-        else:
-            self._broker_gone_at = None
-        run_here = gone_for >= BROKER_GONE_SECONDS
-        room = QUEUE_BOUND - (waiting or 0)
-        if waiting is not None and room <= 0:
+            run_here = gone_for >= BROKER_GONE_SECONDS
+            return run_here and self._run_due()
+        self._broker_gone_at = None
+        room = QUEUE_BOUND - waiting
+        if room <= 0:
             return False
-        if waiting is None and not run_here:
-            return False  # neither hints nor patience are at an end yet
+        due = self._take(room)
+        self._hint(sorted(due, key=lambda row: (row.kind not in FIRST_KINDS, row.seq)))
+        return len(due) == QUEUE_BOUND
+
+    def _take(self, size: int) -> Sequence[Due]:
+        """End the leases of the dead, then take what is due; it is due again in 5 seconds."""
+        values = {"again": RESEND_SECONDS, "first": FIRST_KINDS, "size": size}
         with self._engine.begin() as connection:
             connection.execute(_END_LEASES)
-            size = BATCH if run_here else min(BATCH, room)
-            due = connection.execute(_TAKE_DUE, {"again": RESEND_SECONDS, "size": size}).all()
-        due = sorted(due, key=lambda row: row.seq)
-        if run_here:
-            self._run(due)
-        else:
-            self._hint(due)
-        return len(due) == BATCH
+            return connection.execute(_TAKE_DUE, values).all()
 
-    def _hint(self, due: Sequence[Row[tuple[UUID, UUID, str, int]]]) -> None:
+    def _hint(self, due: Sequence[Due]) -> None:
         for row in _one_per_batch(due):
             self._publisher.publish(row.organization_id, [(row.kind, row.id)])
         if due:
             log.info("jobs_hinted", count=len(due))
 
-    def _run(self, due: Sequence[Row[tuple[UUID, UUID, str, int]]]) -> None:
-        for row in _one_per_batch(due):
-            if self._stop.is_set():
-                return
+    def _run_due(self) -> bool:
+        """Run what is due until the broker is to be looked for again; True if more is due.
+
+        Each job is chosen when the one before has ended: a signature that comes meanwhile waits
+        for that one only, not for all that was due before it.
+        """
+        count, end = 0, time.monotonic() + LOOK_FOR_BROKER_SECONDS
+        due: Sequence[Due] = ()
+        while not self._stop.is_set() and time.monotonic() < end:
+            due = self._take(1)
+            if not due:
+                break
+            [row] = due
             if row.kind in KINDS:
                 with self._app.app_context():
                     run_job(row.kind, row.organization_id, row.id)
-        if due:
-            log.info("jobs_run_without_broker", count=len(due))
+                count += 1
+        if count:
+            log.info("jobs_run_without_broker", count=count)
+        return bool(due)
 
     def _queue_length(self) -> int | None:
         """How many hints wait in the broker; None when it does not answer."""
@@ -130,9 +146,7 @@ class Dispatcher:
             return None
 
 
-def _one_per_batch(
-    due: Sequence[Row[tuple[UUID, UUID, str, int]]],
-) -> list[Row[tuple[UUID, UUID, str, int]]]:
+def _one_per_batch(due: Sequence[Due]) -> list[Due]:
     """Of jobs that are drained in batches, one for each organization stands for all."""
     seen: set[tuple[str, UUID]] = set()
     chosen = []

@@ -5,7 +5,7 @@ Nothing heavy is imported before `create_app` is called: `sx` and its supervisor
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -35,7 +35,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     assert models  # every table is known before the first mapper is used
     settings = settings or Settings.from_environment()
     configure_logs(settings.log_level)
-    app = Flask(__name__, static_folder="pages/static", template_folder="pages/templates")
+
+    class Application(Flask):
+        def ensure_sync(self, func: Any) -> Any:
+            """No view is asynchronous, so none is asked whether it is."""
+            return func
+
+    app = Application(__name__, static_folder="pages/static", template_folder="pages/templates")
     app.config.update(settings.flask())
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.json.compact = True  # type: ignore[attr-defined]

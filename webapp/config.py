@@ -19,6 +19,9 @@ from redis.retry import Retry
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+# More threads in one process spend their time waiting for each other: with 16 a process answers
+# a quarter fewer POSTs than with 4 (benchmarks/README.md). More cores are for WEB_WORKERS.
+DEFAULT_WEB_THREADS = 4
 APP_ROLE = "sx_app"
 DISPATCHER_ROLE = "sx_dispatcher"
 
@@ -72,7 +75,7 @@ class Settings:
         base_url = env.get("BASE_URL", "http://127.0.0.1:8000").rstrip("/")
         if not base_url.startswith(("http://", "https://")):
             wrong.append("BASE_URL must begin with http:// or https://")
-        threads = env.get("WEB_THREADS", "16")
+        threads = env.get("WEB_THREADS", str(DEFAULT_WEB_THREADS))
         if not threads.isdigit() or not 1 <= int(threads) <= 1000:
             wrong.append("WEB_THREADS must be a whole number from 1 to 1000")
         rate_limits = env.get("RATE_LIMITS", "on")

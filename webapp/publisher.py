@@ -22,8 +22,9 @@ from redis.exceptions import RedisError
 log = structlog.get_logger(__name__)
 
 BREAKER_SECONDS = 5.0
-# Jobs that are drained in batches need one hint for many rows; the dispatcher covers the last.
-BATCH_HINT_SECONDS = 0.02
+# Jobs that are drained in batches need one hint for many rows: the first one's goes at once, and
+# one for all that came since goes this much later.
+BATCH_HINT_SECONDS = 0.1
 
 HINTS = Counter("sx_job_hints_total", "Hints about waiting jobs", ["outcome"])
 
@@ -37,7 +38,9 @@ class Publisher:
         self._lock = threading.Lock()
         self._closed_until = 0.0
         self._failing_since: float | None = None
-        self._last_batch_hint: dict[tuple[str, UUID], float] = {}
+        self._next_hint: dict[tuple[str, UUID], float] = {}
+        self._late: dict[tuple[str, UUID], UUID] = {}
+        self._later: threading.Thread | None = None
 
     @property
     def failing_seconds(self) -> float:
@@ -46,25 +49,48 @@ class Publisher:
         return 0.0 if since is None else time.monotonic() - since
 
     def publish(self, organization_id: UUID, jobs: Iterable[tuple[str, UUID]]) -> bool:
-        """Hint at the jobs, given as (kind, id). True if the broker took all of them."""
-        for kind, job_id in jobs:
-            if kind in self._batched and not self._due(kind, organization_id):
+        """Hint at the jobs, given as (kind, id). True if the broker took all of them.
+
+        Those that somebody may be waiting for go first; batches follow.
+        """
+        for kind, job_id in sorted(jobs, key=lambda job: job[0] in self._batched):
+            if kind in self._batched and not self._due(kind, organization_id, job_id):
                 HINTS.labels("coalesced").inc()
                 continue
             if not self._send(kind, organization_id, job_id):
                 return False
         return True
 
-    def _due(self, kind: str, organization_id: UUID) -> bool:
+    def _due(self, kind: str, organization_id: UUID, job_id: UUID) -> bool:
+        """Whether to hint at once; if not, it is done in a moment, for all that come until then."""
         now = time.monotonic()
         key = (kind, organization_id)
         with self._lock:
-            if now - self._last_batch_hint.get(key, 0.0) < BATCH_HINT_SECONDS:
+            if now < self._next_hint.get(key, 0.0):
+                self._late.setdefault(key, job_id)
+                # Lazily, and anew in a forked process: threads do not come along.
+                if self._later is None or not self._later.is_alive():
+                    self._later = threading.Thread(target=self._hint_late, daemon=True)
+                    self._later.start()
                 return False
-            if len(self._last_batch_hint) > 10_000:
-                self._last_batch_hint.clear()
-            self._last_batch_hint[key] = now
+            if len(self._next_hint) > 10_000:
+                self._next_hint.clear()
+            self._next_hint[key] = now + BATCH_HINT_SECONDS
         return True
+
+    def _hint_late(self) -> None:
+        """Give the late hints, pause after pause, until there are none."""
+        while True:
+            time.sleep(BATCH_HINT_SECONDS)
+            with self._lock:
+                late, self._late = self._late, {}
+                if not late:
+                    self._later = None
+                    return
+                soon = time.monotonic() + BATCH_HINT_SECONDS
+                self._next_hint |= dict.fromkeys(late, soon)
+            for (kind, organization_id), job_id in late.items():
+                self._send(kind, organization_id, job_id)
 
     def _send(self, kind: str, organization_id: UUID, job_id: UUID) -> bool:
         with self._lock:

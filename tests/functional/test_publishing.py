@@ -6,12 +6,13 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 import redis
 
 from tests.conftest import OwnStack
-from tests.support.tenants import Api, Tenant
+from tests.support.tenants import Api, Tenant, eventually
 
 
 @pytest.fixture
@@ -42,6 +43,19 @@ def test_a_committed_request_leaves_a_hint_and_a_refused_one_does_not(
     refused = own_api.put(f"/api/engagements/{made['id']}", {"name": "y", "status": "Active"})
     assert refused.status == 409
     assert broker.llen(queue) == own_tenant.count("jobs") == 1
+
+
+def test_of_many_jobs_for_one_batch_the_first_is_hinted_at_at_once_and_the_last_soon(
+    own_stack: OwnStack, own_tenant: Tenant, broker: redis.Redis
+) -> None:
+    queue = own_stack.app.config["CELERY"]["task_default_queue"]
+    publisher = own_stack.app.extensions["publisher"]
+    for _ in range(50):
+        publisher.publish(own_tenant.id, [("activity.record", uuid4())])
+    assert broker.llen(queue) == 1
+    # Its batch may be done before the last job was there, so another hint follows.
+    assert eventually(lambda: broker.llen(queue) > 1, 2.0)
+    assert broker.llen(queue) == 2
 
 
 def test_a_frozen_broker_delays_one_request_and_not_the_next(

@@ -47,7 +47,7 @@ def processes(host: str, port: int, var: Path, env: Mapping[str, str]) -> Plan:
     log_level = "--loglevel=WARNING"
     web = [python, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)]
     web += ["--workers", env.get("WEB_WORKERS", "2")]
-    web += ["--blocking-threads", env.get("WEB_THREADS", "16")]
+    web += ["--blocking-threads", env.get("WEB_THREADS", "4")]
     # Backpressure stays at its default (backlog / workers = 512): it counts connections, and
     # idle ones that are kept alive would use up a smaller number.
     web += ["--no-ws", "--no-access-log", "--log-level", "error"]
