@@ -60,6 +60,7 @@ class BoundSession:
         if transaction.nested:
             return
         scope = current_scope()
+        scope.driver = _driver(connection)
         principal = scope.principal
         if principal is not None:
             key = {"organization_id": str(principal.organization_id)}
@@ -167,9 +168,10 @@ def execute(sql: str, values: Mapping[str, Any]) -> list[Row]:
 
     What the session holds goes first. Raises what SQLAlchemy would raise.
     """
-    session = db.session()
+    scope, session = current_scope(), db.session()
     session.flush()
-    cursor = _driver(session.connection()).cursor(row_factory=dict_row)
+    driver = scope.driver if scope.in_transaction else _driver(session.connection())
+    cursor = driver.cursor(row_factory=dict_row)
     try:
         cursor.execute(sql, values)
         result = cursor.pgresult

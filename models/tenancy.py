@@ -50,7 +50,7 @@ class Scope:
     `admit` is called with the principal once it is known and raises when it lacks the right.
     `jobs` are those that the transaction asks for, as (kind, id); `unwritten` are the rows of
     those among them that its end still has to insert. `now` is the transaction's time by the
-    database's clock, once it has begun.
+    database's clock, and `driver` the driver's connection, once it has begun.
     """
 
     credential_kind: str | None = None
@@ -60,6 +60,7 @@ class Scope:
     idempotent_answer: Any = None
     principal: Principal | None = None
     in_transaction: bool = False
+    driver: Any = None
     now: dt.datetime | None = None
     jobs: list[tuple[str, UUID]] = field(default_factory=list)
     unwritten: list[dict[str, Any]] = field(default_factory=list)

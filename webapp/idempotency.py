@@ -89,6 +89,7 @@ def _keep(key: str, fingerprint: bytes, answer: Answer) -> None:
 
 def _fingerprint() -> bytes:
     what = hashlib.sha256()
-    for part in (request.method.encode(), request.full_path.encode(), request.get_data()):
+    address = f"{request.environ['PATH_INFO']}?{request.environ.get('QUERY_STRING', '')}"
+    for part in (request.method.encode(), address.encode("latin-1"), request.get_data()):
         what.update(len(part).to_bytes(8, "big") + part)
     return what.digest()

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from flask import Response, request
 
 from webapp.services.exceptions import StaleVersion
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+    from werkzeug.datastructures import Headers
+
+
+class Whole(Response):
+    """A response whose body is there, and whose Location, if any, is one of our own paths."""
+
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
+        """The headers as they are: there is no stream to measure and no address to mend."""
+        return self.headers
 
 
 @dataclass(slots=True)
@@ -35,9 +47,7 @@ class Answer:
                 wanted = request.if_none_match
                 if wanted.contains(headers["ETag"].strip('"')):
                     return Response(status=304, headers=headers)
-        return Response(
-            payload, status=self.status, headers=headers, content_type=self.content_type
-        )
+        return Whole(payload, status=self.status, headers=headers, content_type=self.content_type)
 
 
 def etag(version: int, payload: bytes) -> str:

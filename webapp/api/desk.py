@@ -29,22 +29,9 @@ Finish = Callable[[Answer], Answer]
 
 
 class StrictParser(FlaskParser):
-    """Refuses what JSON itself does not have, and leaves unknown fields to the schema."""
+    """Leaves unknown fields to the schema."""
 
     DEFAULT_UNKNOWN_BY_LOCATION: Mapping[str, str | None] = {}
-
-    def load_json(self, req: Any, schema: Any) -> Any:
-        data = req.get_data()
-        if not data:
-            return {}
-        try:
-            return json.loads(data, parse_constant=_no_constant)
-        except (ValueError, RecursionError) as error:
-            raise BadRequest("The body is not valid JSON.") from error
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
 
 
 class Desk(Blueprint):
@@ -81,24 +68,24 @@ class Desk(Blueprint):
         requires_permission = checked(permission)
 
         def register(function: Function) -> Function:
-            work = function
-            if body is not None:
-                work = self.arguments(body(), required=body_required, arg_name="body")(work)
-            asked = work
-            if query is not None:
-                # Instances, not classes: webargs would make one anew for every request.
-                asked = self.arguments(query(), location="query", arg_name="query")(work)
-                unasked = query().load({})
+            documented = function
+            body_schema = body() if body is not None else None
+            query_schema = query() if query is not None else None
+            if body_schema is not None:
+                documented = self.arguments(body_schema, required=body_required)(documented)
+            if query_schema is not None:
+                documented = self.arguments(query_schema, location="query")(documented)
+                unasked = query_schema.load({})
 
             def answer(path: Mapping[str, Any]) -> Answer:
-                if body is not None:
-                    _check_media_type(body_required)
-                if query is None:
-                    result = work(**path)
-                elif request.query_string:
-                    result = asked(**path)
-                else:
-                    result = work(query=unasked, **path)
+                given: dict[str, Any] = {}
+                if body_schema is not None:
+                    given["body"] = body_schema.load(json_body(body_required))
+                if query_schema is not None:
+                    given["query"] = unasked
+                    if request.query_string:
+                        given["query"] = self.ARGUMENTS_PARSER.parse(query_schema, location="query")
+                result = function(**given, **path)
                 if not isinstance(result, Answer):
                     data = schema.dump(result) if schema is not None else None
                     version = result.get("row_version") if isinstance(result, dict) else None
@@ -120,7 +107,7 @@ class Desk(Blueprint):
                 return result.response()
 
             view.permission = requires_permission  # type: ignore[attr-defined]
-            view._apidoc = getattr(asked, "_apidoc", {})  # type: ignore[attr-defined]
+            view._apidoc = getattr(documented, "_apidoc", {})  # type: ignore[attr-defined]
             self._document(view, method, schema, status, answers or {}, content_type)
             if credential is not api_key_scope:
                 view._apidoc["manual_doc"]["security"] = []  # type: ignore[attr-defined]
@@ -161,10 +148,23 @@ class Desk(Blueprint):
             ]  # fmt: skip
 
 
-def _check_media_type(body_required: bool) -> None:
-    if not request.get_data():
-        if body_required:
+def json_body(required: bool) -> Any:
+    """The request's JSON; `{}` for an empty body that may be.
+
+    Raises BadRequest for what is not JSON by the standard, UnsupportedMediaType.
+    """
+    data = request.get_data()
+    if not data:
+        if required:
             raise BadRequest("Send a JSON object as the body.")
-        return
+        return {}
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("Send the body as application/json.")
+    try:
+        return json.loads(data, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("The body is not valid JSON.") from error
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
