@@ -15,7 +15,7 @@ COMPILE := uv pip compile --quiet --universal --generate-hashes --no-header --py
 export PORT TEST_PROCESSES
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check chaos mutants lock clean
+.PHONY: help run demo test check bench chaos mutants lock clean
 
 help: ## list these commands
 	@echo "make COMMAND [PORT=8000] [PYTHON=python3]"
@@ -33,6 +33,9 @@ test: $(DEV) ## run the tests on servers and ports of their own
 
 check: $(DEV) ## run what the continuous integration runs
 	@exec .ci/check
+
+bench: $(DEV) ## measure against the floor and the peers
+	@exec $(BIN)/python -m benchmarks
 
 chaos: $(DEV) ## kill processes at random for MINUTES (20) and count what was lost
 	@exec $(BIN)/python -m tests.chaos --minutes $(MINUTES)

@@ -28,7 +28,8 @@ class Fault:
     name: str
     inject: Inject
     bound: float = PROCESS_BOUND
-    long: bool = False  # takes half a minute: left out of runs of a minute or two
+    long: bool = False  # takes half a minute: left out of short runs
+    early: bool = False  # among the first after the storm of a short run
 
 
 def _send(name: str, number: signal.Signals) -> Inject:
@@ -116,19 +117,19 @@ FAULTS = (
       for name in ("web", "worker", "beat", "dispatcher")),
     *(Fault(f"{name} SIGTERM", _send(name, signal.SIGTERM))
       for name in ("web", "worker", "beat", "dispatcher")),
-    *(Fault(f"{name} SIGSTOP, SIGCONT", _freeze(name, 1, 5))
+    *(Fault(f"{name} SIGSTOP, SIGCONT", _freeze(name, 1, 5), early=True)
       for name in ("web", "worker", "beat", "dispatcher")),
     Fault("worker SIGSTOP beyond its leases", _freeze("worker", BEYOND_LEASES, BEYOND_LEASES + 3)),
     Fault("web child SIGKILL", _kill_child("web")),
     Fault("worker child SIGKILL", _kill_child("worker")),
-    Fault("Valkey FLUSHALL", _flush),
+    Fault("Valkey FLUSHALL", _flush, early=True),
     Fault("Valkey SIGKILL", _kill_valkey),
-    Fault("Valkey frozen", _freeze_valkey),
+    Fault("Valkey frozen", _freeze_valkey, early=True),
     Fault("Valkey black-holed", _hold_valkey),
     Fault("Valkey connections dropped", _drop_valkey),
     Fault("Valkey slow", _delay_valkey),
     Fault("PostgreSQL immediate stop", _stop_postgres, POSTGRES_BOUND),
-    Fault("PostgreSQL cut after COMMIT", _cut_commits),
+    Fault("PostgreSQL cut after COMMIT", _cut_commits, early=True),
     Fault("Valkey dead throughout", _valkey_dead),
     Fault("poison job", poison_a_job, long=True),
 )  # fmt: skip

@@ -9,13 +9,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from tests.chaos.wire import ENDS, CommitReader
 from webapp.local.processes import HOST, free_port
 
 T = TypeVar("T")
 
 CHUNK = 64 * 1024
-# psycopg ends a transaction by this simple query (PostgreSQL, *Frontend/Backend Protocol*).
-COMMIT = b"COMMIT\x00"
+# How long the end of a transaction is waited for once something was answered: one that fails
+# before its COMMIT has none.
+END_SECONDS = 0.5
 
 
 @dataclass(eq=False)
@@ -24,7 +26,8 @@ class _Pair:
 
     client: asyncio.StreamWriter
     server: asyncio.StreamWriter
-    swallowing: bool = False  # what the server answers from now on reaches nobody
+    commits: CommitReader | None = None  # only where PostgreSQL is at the other end
+    swallowed: bytes | None = None  # from now on what the server answers reaches nobody
 
     def abort(self) -> None:
         self.client.transport.abort()
@@ -34,13 +37,14 @@ class _Pair:
 class Proxy:
     """Forwards `port` on 127.0.0.1 to the port that `target` gives, from a thread of its own.
 
-    Every method may be called from any thread and returns when it has taken effect.
+    Every method may be called from any thread and returns when it has taken effect. `is_postgres`
+    says that what passes is PostgreSQL's protocol, in which COMMIT is recognised.
     """
 
-    def __init__(self, target: Callable[[], int]) -> None:
+    def __init__(self, target: Callable[[], int], *, is_postgres: bool = False) -> None:
         self.port = free_port()
         self.commits_cut = 0
-        self._target = target
+        self._target, self._is_postgres = target, is_postgres
         self._delay = 0.0
         self._commits_to_cut = 0
         self._pairs: set[_Pair] = set()
@@ -125,7 +129,7 @@ class Proxy:
         except (OSError, asyncio.CancelledError):
             writer.transport.abort()
             return
-        pair = _Pair(writer, to_server[1])
+        pair = _Pair(writer, to_server[1], CommitReader() if self._is_postgres else None)
         self._pairs.add(pair)
         try:
             await asyncio.gather(self._up(pair, reader), self._down(pair, to_server[0]))
@@ -142,10 +146,11 @@ class Proxy:
         """From the client to the server, looking for COMMIT."""
         while data := await reader.read(CHUNK):
             await self._pause()
-            if self._commits_to_cut > 0 and COMMIT in data:
+            is_commit = pair.commits is not None and pair.commits.feed(data)
+            if is_commit and self._commits_to_cut > 0 and pair.swallowed is None:
                 self._commits_to_cut -= 1
                 self.commits_cut += 1
-                pair.swallowing = True
+                pair.swallowed = b""
             pair.server.write(data)
             await pair.server.drain()
         pair.server.close()
@@ -154,9 +159,15 @@ class Proxy:
         """From the server to the client, unless its answer is to be lost."""
         while data := await reader.read(CHUNK):
             await self._pause()
-            if pair.swallowing:
-                pair.abort()
-                return
+            if pair.swallowed is not None:
+                # Not before the server has done it: it would not read what comes after the cut.
+                if not pair.swallowed:
+                    self._loop.call_later(END_SECONDS, pair.abort)
+                pair.swallowed += data
+                if any(end in pair.swallowed for end in ENDS):
+                    pair.abort()
+                    return
+                continue
             pair.client.write(data)
             await pair.client.drain()
         pair.client.close()

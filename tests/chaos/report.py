@@ -7,18 +7,23 @@ import platform
 import subprocess
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from tests.chaos.verdict import Miss, Operation
 
 BEFORE = "(before the first fault)"
+STORM_NOTE = """
+In the storm, where everything is killed beside everything else, it runs until what was killed
+was up *itself*."""
 
 
 @dataclass(frozen=True)
 class Injected:
-    """A fault as it happened: when (time.time()), and how the stack came back."""
+    """A fault as it happened: when it began and was over (time.time()), and what came back."""
 
     name: str
     time: float
+    over: float
     recovery: float  # seconds
     last: str  # what was the last to work again
     bound: float
@@ -38,6 +43,7 @@ class Result:
     slowest_without_valkey: float | None = None
     commits_cut: int = 0
     poison_kills: int = 0
+    storm: int = 0  # how many of `injected`, the first, were kills of the storm
 
     @property
     def acknowledged(self) -> dict[str, int]:
@@ -123,16 +129,22 @@ def summary(result: Result) -> str:
     again = sum(operation.tries > 1 for operation in result.operations)
     unknown = sum(not operation.acknowledged for operation in result.operations)
     kinds = ", ".join(f"{n} x {kind}" for kind, n in sorted(counts.items()))
-    gaps = [b.time - a.time for a, b in zip(result.injected, result.injected[1:], strict=False)]
+    alone = result.injected[result.storm :]
+    gaps = [b.time - a.over for a, b in pairwise(alone)]
     lines = [
         f"- {result.seconds / 60:.1f} minutes, seed {result.seed}: {counts.get('sign', 0)} sign"
         f" flows, {len(result.injected)} faults"
-        + (f", {min(gaps):.0f} to {max(gaps):.0f} s apart" if gaps else ""),
+        + (f", {result.storm} of them in the storm" if result.storm else ""),
         f"- acknowledged: {kinds}",
         f"- asked for more than once, with the same key: {again}; never acknowledged: {unknown}",
         f"- connections cut after their COMMIT was sent: {result.commits_cut}; processes ended by"
         f" poisoned jobs: {result.poison_kills}",
     ]
+    if gaps:
+        lines.append(
+            f"- from the end of one fault to the next{' after the storm' if result.storm else ''}:"
+            f" {min(gaps):.1f} to {max(gaps):.1f} s, {sum(gaps) / len(gaps):.1f} s on the mean"
+        )
     if result.slowest_without_valkey is not None:
         lines.append(
             "- with Valkey dead throughout, the slowest signature was carried out in "
@@ -151,6 +163,7 @@ def summary(result: Result) -> str:
 def document(result: Result) -> str:
     """The whole report, as kept in benchmarks/CHAOS.md."""
     outcome = "reached" if result.passed else "missed"
+    note = STORM_NOTE if result.storm else ""
     return f"""# What the stack survived
 
 Made by `make chaos MINUTES={result.seconds / 60:g}` from commit {_commit()} on {_machine()}.
@@ -164,7 +177,7 @@ docs/explanation/faults.md says what each fault does, what is expected, and how 
 *Acknowledged* counts the operations that clients were told had succeeded between this fault and
 the next; each was looked for in the database afterwards. *Recovery* runs from the injection (for a
 freeze, a black hole or a delay: from its end) until a signature sent afterwards was carried out,
-a job that nobody hinted at was done, and a closed beat slot was opened again.
+a job that nobody hinted at was done, and a closed beat slot was opened again.{note}
 """
 
 

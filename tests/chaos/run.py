@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -10,10 +11,11 @@ from pathlib import Path
 
 from tests.chaos.arena import Arena
 from tests.chaos.clients import Caller, Client, Journal, Tally
-from tests.chaos.faults import FAULTS, Fault
+from tests.chaos.faults import FAULTS, POSTGRES_BOUND, Fault
 from tests.chaos.probe import Probe
 from tests.chaos.report import Injected, Result
 from tests.chaos.stack import ChaosStack
+from tests.chaos.storm import NAMES, storm
 from tests.chaos.verdict import compare, operations
 from tests.support.oracle import crossings, unfinished, violations
 from tests.support.tenants import Tenant
@@ -22,12 +24,15 @@ TENANTS = 2
 CLIENTS_A_TENANT = 5
 QUIET_SECONDS = 120.0
 SIGNED_SECONDS = 15.0
-LONG_MINUTES = 5.0  # from here on: faults at their full distance, and the long ones too
+LONG_MINUTES = 5.0  # from here on: fault after fault, each alone; below: a storm, then a few
+STORM_SHARE = 3 / 4  # of a short run
+KILLS_A_MINUTE = 7  # of a short run, for each class of processes
 PROGRESS_SECONDS = 5.0
 
+# Those whose hint was in the broker when it died wait as well.
 _SLOWEST = """SELECT max(extract(epoch FROM finished_at - created_at))::float AS seconds FROM jobs
-    WHERE kind = 'sales.fulfil_signature' AND created_at BETWEEN to_timestamp(%s)
-      AND to_timestamp(%s)"""
+    WHERE kind = 'sales.fulfil_signature' AND finished_at >= to_timestamp(%s)
+      AND created_at <= to_timestamp(%s)"""
 
 
 @dataclass(frozen=True)
@@ -42,9 +47,26 @@ class Plan:
         return self.minutes >= LONG_MINUTES
 
     @property
-    def gap(self) -> tuple[float, float]:
-        """The least and the most seconds between two faults."""
-        return (5.0, 15.0) if self.is_long else (2.0, 4.0)
+    def pause(self) -> tuple[float, float]:
+        """The least and the most seconds from the end of one fault to the next, unless the stack
+        takes longer to work again: that is waited for."""
+        return (5.0, 14.0) if self.is_long else (0.5, 2.0)
+
+    @property
+    def storm_seconds(self) -> float:
+        return 0.0 if self.is_long else 60 * self.minutes * STORM_SHARE
+
+    @property
+    def kills(self) -> int:
+        """How often the storm kills each class of processes."""
+        return math.ceil(KILLS_A_MINUTE * self.minutes)
+
+    def bag(self, chance: random.Random) -> list[Fault]:
+        """Faults to take from the end, until the bag is empty or the time is over."""
+        bag = [f for f in FAULTS if self.is_long or not (f.long or f.name in NAMES)]
+        chance.shuffle(bag)
+        # Short runs end before all had their turn.
+        return bag if self.is_long else sorted(bag, key=lambda fault: fault.early)
 
     @property
     def dead_seconds(self) -> float:
@@ -66,6 +88,7 @@ class Run:
         self._tally = Tally()
         self._stop = threading.Event()
         self._injected: list[Injected] = []
+        self._stormed = 0
         self._failures: list[str] = []
         self._now = "starting"
         self._begin = 0.0
@@ -127,35 +150,58 @@ class Run:
         )
 
     def _break(self, arena: Arena, probe: Probe) -> None:
-        """Fault after fault: all kinds in random order, then again, until the time is over."""
-        end = time.monotonic() + 60 * self._plan.minutes
-        bag: list[Fault] = []
-        while time.monotonic() < end:
-            if not bag:
-                bag = [fault for fault in FAULTS if self._plan.is_long or not fault.long]
-                self._chance.shuffle(bag)
-            next_at = time.monotonic() + self._chance.uniform(*self._plan.gap)
-            self._one(bag.pop(), arena, probe)
+        """The storm of a short run; then fault after fault until the time is over: all kinds in
+        random order, in a long run again and again."""
+        if not self._plan.is_long:
+            self._storm(arena, probe)
+        end = time.monotonic() + 60 * self._plan.minutes - self._plan.storm_seconds
+        bag = self._plan.bag(self._chance)
+        while bag and time.monotonic() < end:
+            over = self._one(bag.pop(), arena, probe)
+            next_at = over + self._chance.uniform(*self._plan.pause)
             arena.stack.supervisor.pause(max(0.0, next_at - time.monotonic()))
+            if not bag and self._plan.is_long:
+                bag = self._plan.bag(self._chance)
 
-    def _one(self, fault: Fault, arena: Arena, probe: Probe) -> None:
+    def _storm(self, arena: Arena, probe: Probe) -> None:
+        self._now = "storm"
+        storm(arena, self._plan.kills, self._plan.storm_seconds, self._injected)
+        self._stormed = len(self._injected)
+        for fault in self._injected:
+            self._check(fault)
+        try:
+            seconds, last = probe.seconds(time.monotonic())
+        except Exception as error:
+            self._failures.append(f"after the storm: {error!r}")
+            return
+        self._now = f"after the storm all works within {seconds:.1f} s"
+        if seconds > POSTGRES_BOUND:
+            self._failures.append(f"after the storm {last} worked after {seconds:.1f} s")
+
+    def _one(self, fault: Fault, arena: Arena, probe: Probe) -> float:
+        """Inject one fault and wait until all works again; when (monotonic) it was over."""
         self._now, at = fault.name, time.time()
         try:
             fault.inject(arena)
         except Exception as error:
             self._failures.append(f"{fault.name}: {error!r}")
             arena.stack.resume_all()
+        over, since = time.time(), time.monotonic()
         try:
-            seconds, last = probe.seconds(time.monotonic())
+            seconds, last = probe.seconds(since)
         except Exception as error:
             self._failures.append(f"after {fault.name}: {error!r}")
-            return
-        self._injected.append(Injected(fault.name, at, seconds, last, fault.bound))
+            return since
+        self._injected.append(Injected(fault.name, at, over, seconds, last, fault.bound))
         self._now = f"{fault.name}: works after {seconds:.1f} s"
-        if seconds > fault.bound:
+        self._check(self._injected[-1])
+        return since
+
+    def _check(self, fault: Injected) -> None:
+        if fault.recovery > fault.bound:
             self._failures.append(
-                f"{fault.name} at {time.strftime('%H:%M:%S', time.gmtime(at))}: {last} worked"
-                f" after {seconds:.1f} s, not within {fault.bound:.0f} s"
+                f"{fault.name} at {time.strftime('%H:%M:%S', time.gmtime(fault.time))}:"
+                f" {fault.last} worked after {fault.recovery:.1f} s, not within {fault.bound:.0f} s"
             )
 
     def _wait_until_quiet(self, tenants: list[Tenant]) -> None:
@@ -171,6 +217,7 @@ class Run:
         result.failures = [*self._failures, *arena.findings, *self._tally.leaks]
         result.commits_cut = stack.postgres_proxy.commits_cut
         result.poison_kills = arena.poison_kills
+        result.storm = self._stormed
         for number, tenant in enumerate(tenants):
             told = operations(sorted(self._journals.glob(f"{number}-*.jsonl")))
             lost, doubled = compare(tenant, told)

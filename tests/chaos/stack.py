@@ -34,6 +34,7 @@ from webapp.local.supervisor import Command, Log, Supervisor
 from webapp.local.valkey import EmbeddedValkey
 
 START_SECONDS = 90.0
+CHILDREN = 2  # of the web, and of the worker
 
 
 class Watched(Command):
@@ -81,7 +82,7 @@ class ChaosStack:
         self._exit.enter_context(self.supervisor)
         self.supervisor.start("postgres", self.postgres)
         self.supervisor.start("valkey", self.valkey)
-        self.postgres_proxy = Proxy(lambda: self.postgres.port)
+        self.postgres_proxy = Proxy(lambda: self.postgres.port, is_postgres=True)
         self._exit.callback(self.postgres_proxy.close)
         self.valkey_proxy = Proxy(lambda: self.valkey.port)
         self._exit.callback(self.valkey_proxy.close)
@@ -100,7 +101,8 @@ class ChaosStack:
             self.folder / "stack",
             direct
             | {
-                "WEB_WORKERS": "2",
+                "WEB_WORKERS": str(CHILDREN),
+                "WORKER_CONCURRENCY": str(CHILDREN),
                 "DATABASE_URL": self.postgres.owner_url.replace(
                     f":{self.postgres.port}/", f":{self.postgres_proxy.port}/"
                 ),
@@ -179,15 +181,28 @@ class ChaosStack:
 
 def owner_of_port(port: int, candidates: Sequence[int]) -> int | None:
     """Which of the processes holds the TCP connection whose local port this is (proc(5))."""
+    return next((pid for pid in candidates if _holds(pid, _connections(1, port))), None)
+
+
+def talks_to(pid: int, port: int) -> bool:
+    """Whether the process holds a TCP connection to this port of 127.0.0.1."""
+    return _holds(pid, _connections(2, port))
+
+
+def _connections(column: int, port: int) -> set[str]:
+    """The established connections with this port at their near (1) or far (2) end."""
     wanted = f"{int.from_bytes(bytes(map(int, HOST.split('.'))), 'little'):08X}:{port:04X}"
-    inodes = [
-        fields[9]
+    return {
+        f"socket:[{fields[9]}]"
         for fields in map(str.split, Path("/proc/net/tcp").read_text().splitlines()[1:])
-        if fields[1] == wanted and fields[9] != "0"
-    ]
-    for pid in candidates:
-        for link in Path(f"/proc/{pid}/fd").glob("*"):
+        if fields[column] == wanted and fields[3] == "01" and fields[9] != "0"
+    }
+
+
+def _holds(pid: int, sockets: set[str]) -> bool:
+    with suppress(OSError):  # it ended meanwhile
+        for link in Path(f"/proc/{pid}/fd").iterdir():
             with suppress(OSError):
-                if os.readlink(link) in [f"socket:[{inode}]" for inode in inodes]:
-                    return pid
-    return None
+                if os.readlink(link) in sockets:
+                    return True
+    return False

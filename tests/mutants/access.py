@@ -178,7 +178,7 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the day after which a key is free",
         "models/access.py",
-        "          AND i.created_at > now() - interval '24 hours'\n",
+        "          AND i.created_at + interval '24 hours' > now()\n",
         "",
         _after_a_day,
     ),

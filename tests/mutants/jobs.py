@@ -48,8 +48,8 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "SKIP LOCKED in the dispatcher",
         DISPATCHER,
-        "LIMIT %(size)s FOR UPDATE SKIP LOCKED",
-        "LIMIT %(size)s FOR UPDATE",
+        "LIMIT :size FOR UPDATE SKIP LOCKED",
+        "LIMIT :size FOR UPDATE",
         _dispatcher("a_job_that_somebody_holds_does_not_hold_up_the_others"),
     ),
     without(

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 import redis
 
-from tasks.dispatcher import Dispatcher
+from tasks.base import job
+from tasks.dispatcher import BROKER_GONE_SECONDS, QUEUE_BOUND, Dispatcher
 from tests.conftest import OwnStack
 from tests.support.tenants import Tenant
 from webapp.services.jobs import enqueue
+
+
+@job("test.signs")
+def signs(payload: dict[str, Any]) -> None:
+    """A signature comes while another job is run."""
+    a_signatures_job()
 
 
 @pytest.fixture
@@ -110,3 +119,63 @@ def test_the_job_of_a_holder_that_died_is_taken_from_it(
 
     assert (row(ended), row(kept)) == (state, "running")
     assert queue_length(own_stack, hints) == (1 if state == "ready" else 0)
+
+
+def a_signatures_job() -> UUID:
+    """The job of a signature, due at once."""
+    now, signature_id = dt.datetime.now(dt.UTC), uuid4()
+    payload = {"signature_id": str(signature_id)}
+    return enqueue("sales.fulfil_signature", signature_id, payload, run_at=now)
+
+
+def due_jobs(tenant: Tenant, *names: str) -> None:
+    for name in names:
+        due(tenant, tenant.run(partial(enqueue, "jobs.prune", name, {})))
+
+
+def test_a_signature_is_hinted_at_before_what_was_due_earlier_and_the_queue_stays_short(
+    own_stack: OwnStack, tenant: Tenant, dispatcher: Dispatcher, hints: redis.Redis
+) -> None:
+    due_jobs(tenant, *(f"job {n}" for n in range(QUEUE_BOUND + 5)))
+    signature = tenant.run(a_signatures_job)
+    hints.flushall()
+    dispatcher.step()
+    dispatcher.step()
+    assert queue_length(own_stack, hints) == QUEUE_BOUND
+    queue = own_stack.app.config["CELERY"]["task_default_queue"]
+    assert str(signature).encode() in hints.lrange(queue, -1, -1)[0], "the next to be taken"
+
+
+def kinds_tried(tenant: Tenant) -> list[str]:
+    rows = tenant.rows(
+        "SELECT j.kind FROM job_attempts a JOIN jobs j ON j.organization_id = a.organization_id"
+        " AND j.id = a.job_id WHERE a.organization_id = %(organization_id)s ORDER BY a.started_at"
+    )
+    return [row["kind"] for row in rows]
+
+
+@pytest.fixture
+def without_broker(own_stack: OwnStack, tenant: Tenant, dispatcher: Dispatcher) -> Dispatcher:
+    """A dispatcher whose patience with the broker is at an end."""
+    own_stack.valkey.stop()
+    dispatcher._broker_gone_at = time.monotonic() - BROKER_GONE_SECONDS
+    return dispatcher
+
+
+def test_without_the_broker_a_signature_is_run_before_what_was_due_earlier(
+    tenant: Tenant, without_broker: Dispatcher
+) -> None:
+    due_jobs(tenant, "one", "two", "three")
+    tenant.run(a_signatures_job)
+    without_broker.step()
+    assert kinds_tried(tenant) == ["sales.fulfil_signature", *["jobs.prune"] * 3]
+
+
+def test_without_the_broker_a_signature_waits_for_the_one_job_that_is_run(
+    tenant: Tenant, without_broker: Dispatcher
+) -> None:
+    due(tenant, tenant.run(lambda: enqueue("test.signs", "first", {})))
+    due_jobs(tenant, "one", "two", "three")
+    without_broker.step()
+    assert kinds_tried(tenant)[:2] == ["test.signs", "sales.fulfil_signature"]
+    assert len(kinds_tried(tenant)) == 5

@@ -37,6 +37,7 @@ SETTINGS = {
     "unix_socket_directories": "",
     "max_connections": "200",
     "shared_buffers": "128MB",
+    "autovacuum_naptime": "10s",  # a new database's first rows are soon known to the planner
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_destination": "stderr",

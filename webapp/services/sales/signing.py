@@ -99,9 +99,8 @@ def _sign(proposal: Proposal, evidence: Evidence) -> Signed:
     )
     _win_deal(proposal)
     insert_records([signature])  # its unique keys decide, before a job refers to it
-    kind = "sales.fulfil_signature"
-    job_id = enqueue(kind, signature.id, {"signature_id": str(signature.id)})
-    job = {"id": job_id, "kind": kind, "state": "ready", "created_at": now()}
+    job_id = enqueue("sales.fulfil_signature", signature.id, {"signature_id": str(signature.id)})
+    job = {"id": job_id, "kind": "sales.fulfil_signature", "state": "ready", "created_at": now()}
     return Signed(proposal.id, signature.id, job)
 
 

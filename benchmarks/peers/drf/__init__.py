@@ -1,0 +1,1 @@
+"""The peer on Django and Django REST framework, under granian."""
