@@ -35,6 +35,7 @@ HEADERS = (
 )
 _HTTPS_ONLY = ("Strict-Transport-Security", "max-age=31536000")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_GIVEN_ID, _METHOD = "HTTP_X_REQUEST_ID", "REQUEST_METHOD"
 _ID, _ROUTE = "sx.request_id", "sx.route"
 
 
@@ -56,30 +57,30 @@ class Attended:
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
 
-    def __call__(self, wsgi: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        given = wsgi.get("HTTP_X_REQUEST_ID", "")
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        given = environ.get(_GIVEN_ID, "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid7().hex
-        wsgi[_ID] = request_id
+        environ[_ID] = request_id
         began = time.perf_counter()
 
         def with_headers(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
             there = {name.lower() for name, _ in headers}
             headers.append(("X-Request-ID", request_id))
             headers += [pair for pair in HEADERS if pair[0].lower() not in there]
-            if wsgi["wsgi.url_scheme"] == "https":
+            if environ["wsgi.url_scheme"] == "https":
                 headers.append(_HTTPS_ONLY)
             log.info(
                 "request",
                 request_id=request_id,
-                method=wsgi["REQUEST_METHOD"],
+                method=environ[_METHOD],
                 # The route's pattern, never the address: a link's token stands in that.
-                route=wsgi.get(_ROUTE),
+                route=environ.get(_ROUTE),
                 status=int(status[:3]),
                 milliseconds=round((time.perf_counter() - began) * 1000, 1),
             )
             return start_response(status, headers, *error)
 
-        return self._app(wsgi, with_headers)
+        return self._app(environ, with_headers)
 
 
 def start_request() -> None:
