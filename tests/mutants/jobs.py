@@ -176,6 +176,27 @@ MUTANTS: tuple[Mutant, ...] = (
         _publishing("a_committed_request_leaves_a_hint_and_a_refused_one_does_not"),
     ),
     without(
+        "the jobs' rows before the commit",
+        "webapp/transaction.py",
+        "        write_jobs()\n",
+        "",
+        _publishing("a_committed_request_leaves_a_hint_and_a_refused_one_does_not"),
+    ),
+    without(
+        "the hint at what came after a batch's first hint",
+        PUBLISHER,
+        "                self._late.setdefault(key, job_id)\n",
+        "",
+        _publishing("of_many_jobs_for_one_batch_the_first_is_hinted_at_at_once_and_the_last_soon"),
+    ),
+    without(
+        "another connection in the place of one that died in the pool",
+        "models/access.py",
+        "        raise StaleConnection from error\n",
+        "        raise\n",
+        "tests/test_transaction.py::test_connections_that_died_in_the_pool_cost_nobody_an_error",
+    ),
+    without(
         "the commit before the hint",
         "webapp/transaction.py",
         "                result = work()\n",
