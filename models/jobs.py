@@ -55,6 +55,12 @@ class Job(TenantRecord):
         CheckConstraint("octet_length(payload::text) < 65536", name="payload_size"),
         CheckConstraint("attempts >= 0 AND attempts <= max_attempts", name="attempts_range"),
         Index("ix_jobs_publish_after", "publish_after", postgresql_where=text("state = 'ready'")),
+        # What the dispatcher looks for first, however much else is due.
+        Index(
+            "ix_jobs_due_signatures",
+            "publish_after",
+            postgresql_where=text("state = 'ready' AND kind = 'sales.fulfil_signature'"),
+        ),
         Index("ix_jobs_lease_until", "lease_until", postgresql_where=text("state = 'running'")),
         Index(
             "ix_jobs_kind_seq",

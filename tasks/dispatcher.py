@@ -33,7 +33,7 @@ BROKER_GONE_SECONDS = 10
 # While jobs are run here: how often the broker is looked for. A look can take half a second.
 LOOK_FOR_BROKER_SECONDS = 2
 # What is run before all else, because a client waits for it: done within 15 s of the signature.
-FIRST_KINDS = ["sales.fulfil_signature"]
+FIRST_KIND = "sales.fulfil_signature"
 # Hints in the queue that nobody took yet: with more than this the dispatcher adds none. When the
 # broker comes back and much is due, a new signature's hint waits behind these, not behind all.
 QUEUE_BOUND = 300
@@ -46,15 +46,16 @@ _END_LEASES = text(
               last_error = 'Its worker did not come back before the lease ended.'
        WHERE state = 'running' AND lease_until < clock_timestamp()"""
 )
-_TAKE_DUE = text(
-    """UPDATE jobs SET publish_after = clock_timestamp() + make_interval(secs => :again)
-       FROM (SELECT d.organization_id, d.id FROM jobs d
-             WHERE d.state = 'ready' AND d.publish_after <= clock_timestamp()
-             ORDER BY d.kind = ANY(:first) DESC, d.publish_after
-             LIMIT :size FOR UPDATE SKIP LOCKED) due
-       WHERE jobs.organization_id = due.organization_id AND jobs.id = due.id
-       RETURNING jobs.organization_id, jobs.id, jobs.kind, jobs.seq"""
-)
+_TAKE = """
+    UPDATE jobs SET publish_after = clock_timestamp() + make_interval(secs => :again)
+    FROM (SELECT d.organization_id, d.id FROM jobs d
+          WHERE d.state = 'ready' AND d.publish_after <= clock_timestamp() AND {which}
+          ORDER BY d.publish_after LIMIT :size FOR UPDATE SKIP LOCKED) due
+    WHERE jobs.organization_id = due.organization_id AND jobs.id = due.id
+    RETURNING jobs.organization_id, jobs.id, jobs.kind, jobs.seq"""
+# In two statements, each with an index in the order that it reads, however much is due.
+_TAKE_FIRST = text(_TAKE.format(which=f"d.kind = '{FIRST_KIND}'"))
+_TAKE_DUE = text(_TAKE.format(which="true"))
 
 
 class Dispatcher:
@@ -101,15 +102,19 @@ class Dispatcher:
         if room <= 0:
             return False
         due = self._take(room)
-        self._hint(sorted(due, key=lambda row: (row.kind not in FIRST_KINDS, row.seq)))
+        self._hint(sorted(due, key=lambda row: (row.kind != FIRST_KIND, row.seq)))
         return len(due) == QUEUE_BOUND
 
     def _take(self, size: int) -> Sequence[Due]:
         """End the leases of the dead, then take what is due; it is due again in 5 seconds."""
-        values = {"again": RESEND_SECONDS, "first": FIRST_KINDS, "size": size}
         with self._engine.begin() as connection:
             connection.execute(_END_LEASES)
-            return connection.execute(_TAKE_DUE, values).all()
+            taken: list[Due] = []
+            for take in (_TAKE_FIRST, _TAKE_DUE):
+                if len(taken) < size:
+                    values = {"again": RESEND_SECONDS, "size": size - len(taken)}
+                    taken += connection.execute(take, values).all()
+            return taken
 
     def _hint(self, due: Sequence[Due]) -> None:
         for row in _one_per_batch(due):
