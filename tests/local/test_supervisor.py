@@ -39,8 +39,9 @@ def test_a_service_that_keeps_dying_is_given_up_with_one_line(
 
 def test_services_stop_in_reverse_order() -> None:
     program = (
-        "import signal, sys, time\n"
-        "def stop(*_): print('stops', flush=True); sys.exit(0)\n"
+        "import os, signal, sys, time\n"
+        # Not print: the signal may come while the other text is still being flushed.
+        "def stop(*_): os.write(1, b'stops\\n'); sys.exit(0)\n"
         "signal.signal(signal.SIGTERM, stop); print('up', flush=True); time.sleep(60)\n"
     )
     output = io.StringIO()
