@@ -72,9 +72,10 @@ def _fits(definition: Mapping[str, Any], value: Any) -> bool:
 def _is_storable(value: str) -> bool:
     """Whether PostgreSQL can hold the text: no NUL, and no half of a surrogate pair."""
     try:
-        return "\0" not in value and bool(value.encode() or True)
+        value.encode()
     except UnicodeEncodeError:
         return False
+    return "\0" not in value
 
 
 def _is_day(value: str) -> bool:
