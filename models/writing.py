@@ -11,6 +11,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 import orjson
@@ -18,7 +19,7 @@ from sqlalchemy import Column, Table
 from sqlalchemy.orm import Mapper, make_transient_to_detached
 from sqlalchemy.sql import ClauseElement
 
-from models.access import Row, execute
+from models.access import Query, Row, execute
 from models.base import TenantRecord, db
 from models.tenancy import current_scope
 
@@ -43,18 +44,36 @@ def insert_records(records: Sequence[R]) -> Sequence[R]:
     return records
 
 
-def insert_read(record: TenantRecord, query: str, values: Mapping[str, Any]) -> Row:
+def insert_read(
+    record: TenantRecord,
+    read: Query,
+    check: Query | None = None,
+    values: Mapping[str, Any] = MappingProxyType({}),
+    conditions: Sequence[str] = (),
+) -> Row:
     """Insert a new record and read it in the same statement; the session does not hold it.
 
-    `query` is a SELECT from the record's table; it finds only what is inserted, and of other
-    tables what was there before. Raises IntegrityError.
+    `read` is a SELECT from the record's table; it finds only what is inserted, and of other
+    tables what was there before. `check`, if given, is a SELECT of one row that is answered
+    together with it; where a column of it that `conditions` names is not true, nothing is
+    inserted, and all that `read` would give is None. Raises IntegrityError.
     """
     filled = _values(record)
     record.__dict__.update(filled)
     table = record.__tablename__
     insert = _shape(type(record), tuple(filled)).insert
-    sql = f"WITH {table} AS ({insert} RETURNING {table}.*) {query}"
-    [row] = execute(sql, {**values, "rows": _json([filled])})
+    defaults = read.defaults
+    if check is None:
+        sql = f"WITH {table} AS ({insert} RETURNING {table}.*) {read.plain}"
+    else:
+        defaults = {**defaults, **check.defaults}
+        if conditions:
+            insert += f" WHERE (SELECT {' AND '.join(conditions)} FROM checked)"  # noqa: S608
+        sql = (
+            f"WITH checked AS ({check.plain}), {table} AS ({insert} RETURNING {table}.*)"  # noqa: S608
+            f" SELECT * FROM checked LEFT JOIN ({read.plain}) made ON true"
+        )
+    [row] = execute(sql, {**defaults, **values, "rows": _json([filled])})
     return row
 
 

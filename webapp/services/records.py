@@ -10,10 +10,12 @@ import datetime as dt
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, literal, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
 from models.access import Query, Row, bound
@@ -36,6 +38,9 @@ R = TypeVar("R", bound=TenantRecord)
 
 # A table below a record, and the condition that finds the rows that go with the record.
 Below = tuple[type[TenantRecord], ColumnElement[bool]]
+# The tables that a record's ids refer to, by field.
+References = Mapping[str, type[TenantRecord]]
+_Tables = tuple[tuple[str, type[TenantRecord]], ...]
 
 
 def lock(
@@ -80,9 +85,31 @@ def create(record: R, **event: Any) -> R:
     return record
 
 
-def create_read(record: TenantRecord, reader: Reader, **event: Any) -> Row:
-    """`create`, and the record as `reader` reads it; nothing may be changed on it afterwards."""
-    row = reader.insert(record)
+def create_read(
+    record: TenantRecord,
+    reader: Reader,
+    *,
+    references: References = MappingProxyType({}),
+    custom_fields: str | None = None,
+    **event: Any,
+) -> Row:
+    """`create`, and the record as `reader` reads it; nothing may be changed on it afterwards.
+
+    It is checked as `check_values` does, which raises Invalid, by the statement that inserts it.
+    """
+    values = record.__dict__
+    if values.get("custom_fields"):
+        # Asked for first: nothing but the definitions says whether they can be stored at all.
+        check_values(values, references, custom_fields=custom_fields)
+        check = None
+    else:
+        check = _check(_given(values, references), custom_fields is not None)
+    if check is None:
+        row = reader.insert(record)
+    else:
+        given = {**check.values_of(values), "entity_type": custom_fields}
+        row = reader.insert(record, check.query, given, check.found)
+        check.refuse(row, values)
     record_activity(record, "created", **event)
     return row
 
@@ -195,7 +222,7 @@ def now() -> dt.datetime:
 
 def check_values(
     values: Mapping[str, Any],
-    references: Mapping[str, type[TenantRecord]],
+    references: References,
     *,
     custom_fields: str | None = None,
     creating: bool = False,
@@ -207,34 +234,70 @@ def check_values(
 
     Raises Invalid naming each field that does not.
     """
-    given = {name: values[name] for name in references if values.get(name) is not None}
-    custom = values.get("custom_fields")
-    with_custom = custom_fields is not None and (creating or custom is not None)
-    if not given and not with_custom:
+    with_custom = custom_fields is not None and (
+        creating or values.get("custom_fields") is not None
+    )
+    check = _check(_given(values, references), with_custom)
+    if check is None:
         return
-    tables = tuple((name, references[name]) for name in given)
-    row = _check(tables, with_custom).one(**given, entity_type=custom_fields)
+    row = check.query.one(**check.values_of(values), entity_type=custom_fields)
     assert row is not None
-    errors = {
-        name: [f"There is no {noun(model).replace('_', ' ')} with this id."]
-        for name, model in tables
-        if not row[name]
-    }
-    if with_custom:
-        errors |= wrong_custom_fields(row["definitions"], custom or {})
-    if errors:
-        raise Invalid(errors)
+    check.refuse(row, values)
+
+
+def _given(values: Mapping[str, Any], references: References) -> _Tables:
+    return tuple(
+        (name, model) for name, model in references.items() if values.get(name) is not None
+    )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Check:
+    """A SELECT of what only the database knows about a record's values."""
+
+    query: Query
+    tables: _Tables
+    with_custom: bool
+
+    @property
+    def found(self) -> list[str]:
+        """The names of the columns that must be true."""
+        return [_found(name) for name, _ in self.tables]
+
+    def values_of(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The query's parameters."""
+        return {name: values[name] for name, _ in self.tables}
+
+    def refuse(self, row: Row, values: Mapping[str, Any]) -> None:
+        """Raises Invalid naming each field that is wrong by `row`, the query's answer."""
+        errors = {
+            name: [f"There is no {noun(model).replace('_', ' ')} with this id."]
+            for name, model in self.tables
+            if not row[_found(name)]
+        }
+        if self.with_custom:
+            custom = values.get("custom_fields") or {}
+            errors |= wrong_custom_fields(row["definitions"], custom)
+        if errors:
+            raise Invalid(errors)
+
+
+def _found(name: str) -> str:
+    return f"found_{name}"
 
 
 @functools.lru_cache(maxsize=1024)
-def _check(tables: tuple[tuple[str, type[TenantRecord]], ...], with_custom: bool) -> Query:
+def _check(tables: _Tables, with_custom: bool) -> _Check | None:
+    """None when there is nothing to ask for."""
     columns: list[ColumnElement[Any]] = []
     for name, model in tables:
         entity: Any = model
-        found = select(literal(1)).where(entity.id == bound(name, entity.id.type))
+        found: Select[Any] = select(literal_column("1")).where(
+            entity.id == bound(name, entity.id.type)
+        )
         if issubclass(model, SoftDeletable):
             found = found.where(entity.deleted_at.is_(None))
-        columns.append(found.exists().label(name))
+        columns.append(found.exists().label(_found(name)))
     if with_custom:
         columns.append(DEFINITIONS.label("definitions"))
-    return Query.of(select(*columns))
+    return _Check(Query.of(select(*columns)), tables, with_custom) if columns else None

@@ -25,8 +25,7 @@ REFERENCES: dict[str, type[TenantRecord]] = {"project_template_id": ProjectTempl
 
 def create_service(values: Mapping[str, Any]) -> Row:
     """Make a service. Raises Invalid naming the fields."""
-    check_values(values, REFERENCES)
-    return create_read(Service(**values), SERVICES)
+    return create_read(Service(**values), SERVICES, references=REFERENCES)
 
 
 def update_service(

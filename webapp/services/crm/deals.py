@@ -47,11 +47,10 @@ def create_deal(values: Mapping[str, Any]) -> Row:
     stage = values.get("stage", DEAL.initial)
     _refuse_winning(stage)
     _check(stage, values)
-    check_values(values, REFERENCES, custom_fields="deal", creating=True)
     deal = Deal(**{"owner_id": current_principal().actor["id"], **values})
     if stage == "lost":
         deal.closed_at = now()
-    return create_read(deal, DEALS)
+    return create_read(deal, DEALS, references=REFERENCES, custom_fields="deal")
 
 
 def update_deal(values: Mapping[str, Any], deal_id: UUID, *, version: int | None = None) -> Deal:

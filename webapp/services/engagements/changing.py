@@ -46,13 +46,12 @@ REFERENCES: dict[str, type[TenantRecord]] = {
 def create_engagement(values: Mapping[str, Any]) -> Row:
     """Open an engagement by hand (document E, *Creation*). Raises Invalid naming the fields."""
     values = dict(values)
-    check_values(values, REFERENCES, custom_fields="engagement", creating=True)
     check_value(values.get("total_value"), values.get("currency"))
     values.setdefault("owner_id", current_principal().actor["id"])
     engagement = Engagement(organization_id=current_organization_id(), **values)
     if engagement.status in ("completed", "cancelled"):
         engagement.closed_at = now()
-    return create_read(engagement, ENGAGEMENTS)
+    return create_read(engagement, ENGAGEMENTS, references=REFERENCES, custom_fields="engagement")
 
 
 def update_engagement(
