@@ -11,6 +11,13 @@ import pytest
 from tests.support.tenants import Api, Tenant
 
 
+@pytest.fixture(autouse=True)
+def connected(api: Api) -> None:
+    """Both pools hold a connection: a new one asks the server about itself first."""
+    api.made("/api/companies", {"name": "x"})
+    assert api.get("/api/companies").status == 200
+
+
 @contextmanager
 def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The statements that reach PostgreSQL meanwhile, by whatever way."""
@@ -33,6 +40,19 @@ def test_reading_one_record_takes_one_statement(
     with counted(monkeypatch) as statements:
         assert api.get(f"/api/engagements/{made['id']}").status == 200
     assert len(statements) == 1, statements
+
+
+def test_creating_a_record_takes_three_statements(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asks; the record, checked and read; its job and the answer kept for a retry."""
+    company = api.made("/api/companies", {"name": "x"})
+    body = {"name": "x", "client_company_id": company["id"]}
+    with counted(monkeypatch) as statements:
+        made = api.made("/api/engagements", body, Idempotency_Key="once")
+    assert made["client_company"] == {"id": company["id"], "name": "x"}
+    assert made["projects"] == made["conversations"] == []
+    assert len(statements) == 3, statements
 
 
 @pytest.mark.parametrize(

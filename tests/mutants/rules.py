@@ -176,6 +176,14 @@ MUTANTS: tuple[Mutant, ...] = (
         _trash("a_deleted_record_cannot_be_referred_to"),
     ),
     without(
+        "the condition of an insert, that what it refers to was found",
+        "models/writing.py",
+        "        if conditions:\n",
+        "        if False:\n",
+        "tests/functional/test_tenant_walk.py"
+        "::test_a_reference_to_another_organizations_record_is_refused_by_name",
+    ),
+    without(
         "the batch in what is restored",
         RECORDS,
         ".where(condition, entity.deletion_batch_id == batch_id)",

@@ -193,7 +193,7 @@ def _tell(job: Job, type: str, from_: str, **metadata: Any) -> None:
 JOBS = Reader(
     Job,
     noun="job",
-    retrieve_extra={
+    children={
         "attempts_log": aggregate(
             select(JobAttempt)
             .where(JobAttempt.organization_id == Job.organization_id, JobAttempt.job_id == Job.id)

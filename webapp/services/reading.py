@@ -125,14 +125,16 @@ class Reader:
     """How one kind of record is read.
 
     `within` holds a condition for each parent that a nested path names; the ids are checked
-    together. `branches` are conditions that exclude each other and together make the list: each
-    is read through its own index and cut to the page before they are merged. `time_ordered_ids`
-    pages by the id alone (UUIDv7), where a table has no index on its order.
+    together. `children` are the lists of what lies below a record, as JSON: shown where one is
+    retrieved, and empty for a new one. `branches` are conditions that exclude each other and
+    together make the list: each is read through its own index and cut to the page before they are
+    merged. `time_ordered_ids` pages by the id alone (UUIDv7), where a table has no index on its
+    order.
     """
 
     model: type[TenantRecord]
     extra: Mapping[str, Any] = field(default_factory=dict)
-    retrieve_extra: Mapping[str, Any] = field(default_factory=dict)
+    children: Mapping[str, Any] = field(default_factory=dict)
     filters: Mapping[str, Filter] = field(default_factory=dict)
     expandable: Mapping[str, tuple[str, Reader]] = field(default_factory=dict)
     noun: str = "record"
@@ -205,14 +207,15 @@ class Reader:
         With `check`, a SELECT of one row, that row's columns come along, and nothing is inserted
         unless those that `conditions` names are true.
         """
-        return insert_read(record, self._inserted, check, values, conditions)
+        row = insert_read(record, self._inserted, check, values, conditions)
+        return row | {name: [] for name in self.children}
 
     def select(
         self, *, retrieve: bool = False, deleted: bool = False, inserted: bool = False
     ) -> Select[Any]:
         table = self.model.__table__
         columns = [column for column in table.columns if column.key not in self.deferred]
-        extra = {**self.extra, **(self.retrieve_extra if retrieve else {})}
+        extra = {**self.extra, **(self.children if retrieve else {})}
         statement = select(*columns, *(value.label(name) for name, value in extra.items()))
         if inserted:
             return statement
@@ -232,7 +235,7 @@ class Reader:
 
     @functools.cached_property
     def _inserted(self) -> Query:
-        return Query.of(self.select(retrieve=True, inserted=True))
+        return Query.of(self.select(inserted=True))
 
     @functools.cached_property
     def _several(self) -> Query:

@@ -10,7 +10,7 @@ from webapp.services.reading import Reader, aggregate, among, equals
 ORDERS = Reader(
     Order,
     noun="order",
-    retrieve_extra={
+    children={
         "items": aggregate(
             select(OrderItem)
             .where(

@@ -40,7 +40,7 @@ CONVERSATIONS = Reader(
         ),
         "message_count": _MESSAGES.with_only_columns(func.count()).scalar_subquery(),
     },
-    retrieve_extra={
+    children={
         "messages": aggregate(
             select(_LATEST),
             (_LATEST.c.created_at, _LATEST.c.id),

@@ -63,7 +63,7 @@ ENGAGEMENTS = Reader(
     noun="engagement",
     extra=client_briefs(Engagement),
     # An engagement's answer always carries these (document S, 7b and 7f).
-    retrieve_extra={"projects": PROJECTS, "conversations": CONVERSATIONS},
+    children={"projects": PROJECTS, "conversations": CONVERSATIONS},
     filters=FILTERS,
     expandable={
         "client_company": ("client_company_id", COMPANIES),
