@@ -14,6 +14,7 @@ from marshmallow import Schema
 from sqlalchemy.orm import Session
 
 import webapp.requests
+from models import opening
 from webapp.api.answers import Answer
 from webapp.publisher import Publisher
 
@@ -21,8 +22,10 @@ DATABASE = "database: the driver waits"
 REST = "routing, guard, services and the rest"
 
 # A layer, and the functions whose time is its own.
-_FUNCTIONS: tuple[tuple[str, type, str], ...] = (
+_FUNCTIONS: tuple[tuple[str, Any, str], ...] = (
     (DATABASE, psycopg.Connection, "wait"),
+    (DATABASE, opening, "_results"),
+    ("driver: statements and rows", opening, "_first"),
     ("driver: statements and rows", psycopg.Cursor, "execute"),
     ("driver: statements and rows", psycopg.Cursor, "executemany"),
     ("driver: statements and rows", psycopg.Cursor, "fetchall"),

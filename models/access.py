@@ -14,88 +14,20 @@ from typing import Any, cast
 
 import orjson
 import psycopg
-from psycopg.rows import dict_row, namedtuple_row
+from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
-from sqlalchemy import Connection, Select, bindparam, event, make_url
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy import Select, bindparam, make_url
 
 from models.base import db
+from models.opening import PRINCIPAL, driver_of, wrapped
 from models.tenancy import Scope, current_scope
 
 Row = dict[str, Any]
 
 set_json_loads(orjson.loads)
 _DIALECT = make_url("postgresql+psycopg://").get_dialect()()
-_PRINCIPAL = """
-    q.organization_id AS principal_organization_id, q.credential_id AS principal_credential_id,
-    q.subject_id AS principal_subject_id, q.role AS principal_role, q.scopes AS principal_scopes,
-    q.label AS principal_label"""
 _BEGIN_REQUEST = "begin_request(%(credential_kind)s::text, %(credential_digest)s::bytea) q"
-_RESOLVE = f"SELECT {_PRINCIPAL}, now() AS now FROM {_BEGIN_REQUEST}"  # noqa: S608 - our own text
-# The age is written so that only the key's own index fits: while the table was small, the one on
-# created_at looked as good, and the plan was kept when there were thousands of keys a day.
-_RESOLVE_WITH_KEY = f"""
-    SELECT {_PRINCIPAL}, now() AS now, k.route, k.request_hash, k.status, k.body
-    FROM {_BEGIN_REQUEST}
-    LEFT JOIN LATERAL (
-        SELECT i.route, i.request_hash, i.status, i.body FROM idempotency_keys i
-        WHERE q.organization_id IS NOT NULL AND i.organization_id = q.organization_id
-          AND i.actor = q.credential_id::text AND i.key = %(idempotency_key)s
-          AND i.created_at + interval '24 hours' > now()
-        OFFSET 0
-    ) k ON true"""  # noqa: S608 - our own text
-_BIND = "SELECT now() AS now, set_config('app.organization_id', %(organization_id)s, true)"
-
-
-class StaleConnection(Exception):
-    """The pool's connection had died before the transaction's first statement: take another."""
-
-
-class BoundSession:
-    """Listens on the session: no statement runs before its transaction knows its tenant."""
-
-    @staticmethod
-    def after_begin(
-        _session: Session, transaction: SessionTransaction, connection: Connection
-    ) -> None:
-        if transaction.nested:
-            return
-        scope = current_scope()
-        scope.driver = _driver(connection)
-        principal = scope.principal
-        if principal is not None:
-            key = {"organization_id": str(principal.organization_id)}
-            scope.now = _first(connection, _BIND, key).now
-            return
-        sql = _RESOLVE if scope.idempotency_key is None else _RESOLVE_WITH_KEY
-        row = _first(connection, sql, _credential(scope))
-        scope.resolve(row)
-        scope.now = row.now
-        if scope.idempotency_key is not None and getattr(row, "status", None) is not None:
-            scope.idempotent_answer = row
-
-
-def _first(connection: Connection, sql: str, values: Mapping[str, Any]) -> Any:
-    """Run a transaction's first statement. Raises StaleConnection when nobody heard it.
-
-    So no round trip is spent on asking whether a connection lives before it is used.
-    """
-    driver = _driver(connection)
-    try:
-        return driver.cursor(row_factory=namedtuple_row).execute(sql, values).fetchone()
-    except psycopg.OperationalError as error:
-        if not driver.closed:
-            raise _wrapped(error) from error
-        connection.invalidate()
-        connection.engine.dispose()  # the others in the pool were opened before it
-        raise StaleConnection from error
-
-
-def watch_sessions() -> None:
-    """Bind every session's transaction to its scope; called once, when the application is made."""
-    if not event.contains(db.session, "after_begin", BoundSession.after_begin):
-        event.listen(db.session, "after_begin", BoundSession.after_begin)
+_RESOLVE = f"SELECT {PRINCIPAL} FROM {_BEGIN_REQUEST}"  # noqa: S608 - our own text
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +46,7 @@ class Query:
         return cls(
             plain=plain,
             with_credential=(  # our own text, and what SQLAlchemy compiled
-                f"SELECT {_PRINCIPAL}, r.* FROM {_BEGIN_REQUEST} LEFT JOIN LATERAL ("  # noqa: S608
+                f"SELECT {PRINCIPAL}, r.* FROM {_BEGIN_REQUEST} LEFT JOIN LATERAL ("  # noqa: S608
                 f"SELECT true AS found, x.* FROM ({plain}) x"
                 " WHERE q.organization_id IS NOT NULL OFFSET 0) r ON true"
             ),
@@ -161,7 +93,6 @@ def _credential(scope: Scope) -> dict[str, Any]:
     return {
         "credential_kind": scope.credential_kind,
         "credential_digest": scope.credential_digest,
-        "idempotency_key": scope.idempotency_key,
     }
 
 
@@ -172,23 +103,14 @@ def execute(sql: str, values: Mapping[str, Any]) -> list[Row]:
     """
     scope, session = current_scope(), db.session()
     session.flush()
-    driver = scope.driver if scope.in_transaction else _driver(session.connection())
+    driver = scope.driver if scope.in_transaction else driver_of(session.connection())
     cursor = driver.cursor(row_factory=dict_row)
     try:
         cursor.execute(sql, values)
         result = cursor.pgresult
         return cursor.fetchall() if result is not None and result.nfields else []
     except psycopg.Error as error:
-        raise _wrapped(error) from error
-
-
-def _wrapped(error: psycopg.Error) -> Exception:
-    """A driver's error as SQLAlchemy's, without the statement and its values."""
-    return cast(Exception, DBAPIError.instance(None, None, error, psycopg.Error))
-
-
-def _driver(connection: Connection) -> psycopg.Connection[Any]:
-    return cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+        raise wrapped(error) from error
 
 
 def _autocommit(sql: str, values: Mapping[str, Any]) -> list[Row]:

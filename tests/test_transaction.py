@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from uuid import UUID
 
+import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import text
@@ -88,3 +90,40 @@ def test_connections_that_died_in_the_pool_cost_nobody_an_error(tenant: Tenant, 
     # Each pool has found out, so that no statement of a later test is sent twice.
     for use in uses:
         assert use()
+
+
+def test_a_connection_whose_prepared_statements_are_gone_opens_a_transaction(
+    app: Flask, tenant: Tenant, api: Api
+) -> None:
+    """The driver deallocates them when it goes back to a savepoint; a pooler may, too."""
+    api.made("/api/companies", {"name": "before"})
+    with app.app_context():
+        connection = db.engines[None].raw_connection()  # the one used last
+        connection.cursor().execute("DEALLOCATE ALL")
+        connection.close()
+    api.made("/api/companies", {"name": "after"})
+    assert tenant.count("client_companies") == 2
+
+
+def test_a_transaction_interrupted_while_it_opens_leaves_no_connection_behind(
+    tenant: Tenant, api: Api
+) -> None:
+    """A worker's time limit interrupts it so, wherever it is."""
+
+    def interrupt(*_: object) -> None:
+        raise TimeoutError
+
+    api.made("/api/companies", {"name": "before"})
+    url = api.app.config["SETTINGS"].owner_url.set(drivername="postgresql")  # type: ignore[union-attr]
+    with psycopg.connect(url.render_as_string(hide_password=False)) as other:
+        other.execute("LOCK TABLE credentials")
+        before = signal.signal(signal.SIGALRM, interrupt)
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        try:
+            assert api.post("/api/companies", {"name": "interrupted"}).status == 500
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+    for name in ("after", "and again"):
+        api.made("/api/companies", {"name": name})
+    assert tenant.count("client_companies") == 3

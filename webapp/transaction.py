@@ -14,8 +14,8 @@ from typing import TypeVar
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
-from models.access import StaleConnection
 from models.base import db
+from models.opening import StaleConnection
 from models.tenancy import Scope, in_scope
 from models.writing import write_jobs
 from webapp.publisher import publisher

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 import pytest
 
+from models import opening
 from tests.support.tenants import Api, Tenant
 
 
@@ -28,8 +30,15 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         seen.append(str(query))
         return execute(self, query, *args, **options)  # type: ignore[arg-type]
 
+    first = opening._open
+
+    def counting_first(pgconn: Any, sql: str, *rest: Any) -> Any:
+        seen.append(sql)
+        return first(pgconn, sql, *rest)
+
     with monkeypatch.context() as patch:
         patch.setattr(psycopg.Cursor, "execute", counting)
+        patch.setattr(opening, "_open", counting_first)
         yield seen
 
 

@@ -191,10 +191,26 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "another connection in the place of one that died in the pool",
-        "models/access.py",
+        "models/opening.py",
         "        raise StaleConnection from error\n",
         "        raise\n",
         "tests/test_transaction.py::test_connections_that_died_in_the_pool_cost_nobody_an_error",
+    ),
+    without(
+        "the end of a connection that was interrupted while it opened",
+        "models/opening.py",
+        "        connection.invalidate()  # interrupted: nobody knows what it would answer next\n",
+        "",
+        "tests/test_transaction.py"
+        "::test_a_transaction_interrupted_while_it_opens_leaves_no_connection_behind",
+    ),
+    without(
+        "a second try where the prepared statements are gone",
+        "models/opening.py",
+        "        except InvalidSqlStatementName:\n",
+        "        except ZeroDivisionError:\n",
+        "tests/test_transaction.py"
+        "::test_a_connection_whose_prepared_statements_are_gone_opens_a_transaction",
     ),
     without(
         "the commit before the hint",

@@ -6,7 +6,7 @@ from tests.mutants.model import Edit, Mutant, without
 
 CREATED = "migrations/versions/0001_create_ledger.py"
 TENANCY = "migrations/tenancy.py"
-ACCESS = "models/access.py"
+OPENING = "models/opening.py"
 ISOLATION = "tests/models/test_tenant_isolation.py::test_{}"
 WALK = "tests/functional/test_tenant_walk.py::test_{}"
 POOLED = "tests/test_transaction.py::test_a_pooled_connection_remembers_no_tenant"
@@ -124,9 +124,9 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "the end of the tenant's binding with a job's transaction",
-        ACCESS,
-        "set_config('app.organization_id', %(organization_id)s, true)",
-        "set_config('app.organization_id', %(organization_id)s, false)",
+        OPENING,
+        "set_config('app.organization_id', $1::text, true)",
+        "set_config('app.organization_id', $1::text, false)",
         f"{POOLED}[writing]",
     ),
     without(
