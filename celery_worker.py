@@ -1,9 +1,12 @@
 """The entry point of worker and beat: `celery -A celery_worker:celery worker`."""
 
-from celery.signals import worker_process_init
+import gc
+
+from celery.signals import worker_init, worker_process_init
 
 import tasks
 from models.base import db
+from tasks.worker import give_freed_memory_back
 from webapp import create_app
 
 assert tasks  # registers every kind of job
@@ -16,9 +19,17 @@ celery.conf.worker_consumer = "tasks.worker:ReturningConsumer"
 celery.conf.beat_scheduler = "tasks.schedule:SlotScheduler"
 
 
+@worker_init.connect
+def keep_pages_shared(**_: object) -> None:
+    """The children's collector leaves alone what was there before the fork, and so copies none."""
+    gc.collect()
+    gc.freeze()
+
+
 @worker_process_init.connect
-def forget_inherited_connections(**_: object) -> None:
+def prepare_child(**_: object) -> None:
     """A forked child must not speak on its parent's database connections."""
+    give_freed_memory_back()
     with app.app_context():
         for engine in db.engines.values():
             engine.dispose(close=False)

@@ -64,6 +64,19 @@ def test_creating_a_record_takes_three_statements(
     assert len(statements) == 3, statements
 
 
+def test_posting_a_message_takes_three_statements(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asks; the message, with the look at its conversation; its jobs."""
+    engagement = api.made("/api/engagements", {"name": "x"})
+    project = api.made("/api/projects", {"name": "x", "engagement_id": engagement["id"]})
+    path = f"/api/projects/{project['id']}/conversations"
+    talk = api.made(path, {"subject": "x"})
+    with counted(monkeypatch) as statements:
+        api.made(f"{path}/{talk['id']}/messages", {"content": "x"})
+    assert len(statements) == 3, statements
+
+
 @pytest.mark.parametrize(
     "path", ["/api/engagements", "/api/proposals", "/api/projects", "/api/orders", "/api/companies"]
 )

@@ -141,7 +141,7 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the check that a conversation is open",
         MESSAGES,
-        'if status == "closed":',
+        'if row["conversation_status"] == "closed":',
         "if False:",
         _messages("a_closed_conversation_takes_no_message_until_it_is_opened"),
     ),

@@ -10,24 +10,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import join, literal_column, select, text
 
 from models.access import Query, Row, bound
 from models.base import db
 from models.conversations import Conversation, Message
 from models.projects import Project
 from models.tenancy import current_organization_id, current_principal
+from webapp.services.activity import record_activity
 from webapp.services.conversations.reading import MESSAGES
 from webapp.services.exceptions import Conflict, NotFound
 from webapp.services.jobs import enqueue
-from webapp.services.records import create_read, lock, trash
+from webapp.services.records import lock, trash
 
 
 def post_message(values: Mapping[str, Any], project_id: UUID, conversation_id: UUID) -> Row:
     """Post a message as the caller. Raises NotFound, and Conflict in a closed conversation."""
-    status, engagement_id = _conversation(project_id, conversation_id)
-    if status == "closed":
-        raise Conflict("The conversation is closed. Open it again to write in it.")
     principal = current_principal()
     message = Message(
         conversation_id=conversation_id,
@@ -36,7 +34,13 @@ def post_message(values: Mapping[str, Any], project_id: UUID, conversation_id: U
         sender_name=principal.label,
         **values,
     )
-    row = create_read(message, MESSAGES, engagement_id=engagement_id, metadata=_told(message))
+    # One statement finds the conversation, inserts the message if it is open, and reads it.
+    where = {"project_id": project_id, "conversation_id": conversation_id}
+    row = MESSAGES.insert(message, _CONVERSATION, where, ("conversation_status <> 'closed'",))
+    engagement_id = _engagement_of(row)
+    if row["conversation_status"] == "closed":
+        raise Conflict("The conversation is closed. Open it again to write in it.")
+    record_activity(message, "created", engagement_id=engagement_id, metadata=_told(message))
     _ask_for_touch(message, "created")
     return row
 
@@ -45,7 +49,9 @@ def delete_message(
     project_id: UUID, conversation_id: UUID, message_id: UUID, *, version: int | None = None
 ) -> None:
     """Soft-delete a message. Raises NotFound, StaleVersion."""
-    engagement_id = _conversation(project_id, conversation_id)[1]
+    row = _CONVERSATION.one(project_id=project_id, conversation_id=conversation_id)
+    assert row is not None
+    engagement_id = _engagement_of(row)
     message = lock(Message, message_id, version=version, conversation_id=conversation_id)
     trash(message, engagement_id=engagement_id, metadata=_told(message))
     _ask_for_touch(message, "deleted")
@@ -90,27 +96,33 @@ def touch_conversations(conversation_ids: Sequence[UUID]) -> None:
     db.session.execute(_TOUCH, values)
 
 
+# Always one row: its columns are null where the project has no such living conversation.
 _CONVERSATION = Query.of(
-    select(Conversation.status, Project.engagement_id)
-    .join(
-        Project,
-        (Project.organization_id == Conversation.organization_id)
-        & (Project.id == Conversation.project_id),
+    select(
+        Conversation.status.label("conversation_status"),
+        Project.engagement_id.label("conversation_engagement_id"),
     )
-    .where(
-        Conversation.id == bound("conversation_id", Conversation.id.type),
-        Conversation.project_id == bound("project_id", Project.id.type),
-        Conversation.deleted_at.is_(None),
+    .select_from(select(literal_column("1")).subquery("always"))
+    .outerjoin(
+        join(
+            Conversation,
+            Project,
+            (Project.organization_id == Conversation.organization_id)
+            & (Project.id == Conversation.project_id),
+        ),
+        (Conversation.id == bound("conversation_id", Conversation.id.type))
+        & (Conversation.project_id == bound("project_id", Project.id.type))
+        & Conversation.deleted_at.is_(None),
     )
 )
 
 
-def _conversation(project_id: UUID, conversation_id: UUID) -> tuple[str, UUID]:
-    """Status and engagement of a living conversation of the project. Raises NotFound."""
-    found = _CONVERSATION.one(project_id=project_id, conversation_id=conversation_id)
+def _engagement_of(row: Row) -> UUID:
+    """The engagement of the conversation that `_CONVERSATION` looked for. Raises NotFound."""
+    found: UUID | None = row["conversation_engagement_id"]
     if found is None:
         raise NotFound("There is no conversation with this id.")
-    return found["status"], found["engagement_id"]
+    return found
 
 
 def _told(message: Message) -> dict[str, Any]:
