@@ -249,7 +249,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ".values(ended_at=func.now())",
         ".values(n=JobAttempt.n)",
         "tests/services/test_jobs.py"
-        "::test_the_try_of_a_process_that_died_is_not_taken_for_the_new_first_one",
+        "::test_a_try_that_never_ended_is_not_taken_for_the_new_first_one_of_the_same_process",
     ),
     without(
         "SKIP LOCKED when a job is cancelled or put back",

@@ -14,6 +14,7 @@ from sqlalchemy import select, text
 from models.base import db, uuid7
 from models.identity import Credential, LoginSession, Membership
 from models.jobs import MAX_ATTEMPTS, IdempotencyKey, Job, JobAttempt
+from tasks.base import worker_name
 from tests.support.tenants import Tenant
 from webapp.services import jobs
 from webapp.services.exceptions import Conflict, NotFound
@@ -23,7 +24,10 @@ TERMINAL = ("done", "dead", "cancelled")
 
 
 def make(tenant: Tenant, state: str = "ready", kind: str = "jobs.prune", days: float = 0) -> UUID:
-    """A job in this state since `days` days; a dead one has used up its attempts."""
+    """A job in this state since `days` days; a dead one has used up its attempts.
+
+    Its one attempt was this very process's and never came to its end.
+    """
     job_id = uuid7()
 
     def work() -> None:
@@ -41,7 +45,7 @@ def make(tenant: Tenant, state: str = "ready", kind: str = "jobs.prune", days: f
         )
         db.session.add(record)
         db.session.flush()  # the attempt refers to it
-        db.session.add(JobAttempt(job_id=job_id, n=1, worker="here:1"))
+        db.session.add(JobAttempt(job_id=job_id, n=1, worker=worker_name()))
 
     tenant.run(work)
     return job_id
@@ -159,7 +163,7 @@ def test_a_dead_job_is_put_back_with_its_id_and_the_log_says_who_did_it(tenant: 
     assert (done["state"], done["attempts"]) == ("done", 1)
 
 
-def test_the_try_of_a_process_that_died_is_not_taken_for_the_new_first_one(
+def test_a_try_that_never_ended_is_not_taken_for_the_new_first_one_of_the_same_process(
     tenant: Tenant,
 ) -> None:
     dead = make(tenant, "dead")

@@ -149,7 +149,7 @@ def _put_back(found: Select[Any]) -> int:
     jobs = db.session.scalars(found).all()
     if not jobs:
         return 0
-    # A try that never came to its end must not be taken for the new first one.
+    # A try that never came to its end must not be taken for the new first one of its process.
     db.session.execute(
         update(JobAttempt)
         .where(
