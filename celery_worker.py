@@ -28,7 +28,7 @@ def keep_pages_shared(**_: object) -> None:
 
 @worker_process_init.connect
 def prepare_child(**_: object) -> None:
-    """A forked child must not speak on its parent's database connections."""
+    """A forked child keeps its size, and must not speak on its parent's database connections."""
     give_freed_memory_back()
     with app.app_context():
         for engine in db.engines.values():
