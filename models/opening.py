@@ -14,7 +14,11 @@ from typing import Any, cast
 
 import psycopg
 from psycopg.adapt import Transformer
-from psycopg.errors import InvalidSqlStatementName, error_from_result
+from psycopg.errors import (
+    DuplicatePreparedStatement,
+    InvalidSqlStatementName,
+    error_from_result,
+)
 from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 from sqlalchemy import Connection, event
@@ -109,10 +113,12 @@ def _first(connection: Connection, sql: str, values: Sequence[bytes | None]) -> 
     try:
         try:
             result = _open(driver.pgconn, sql, values, prepared)
-        except InvalidSqlStatementName:
-            # Somebody deallocated everything; the driver does so when it goes back to a savepoint.
-            prepared.clear()
-            driver.rollback()
+        except (InvalidSqlStatementName, DuplicatePreparedStatement):
+            # It is not as we thought: the driver deallocates everything when it rolls back, and
+            # behind a pooler the connection may be another's. Of the other statements it says
+            # nothing: they may have been prepared since. And here nothing is to be deallocated.
+            prepared ^= {sql}
+            driver.pgconn.exec_(b"ROLLBACK")
             result = _open(driver.pgconn, sql, values, prepared)
     except psycopg.OperationalError as error:
         if not driver.closed:

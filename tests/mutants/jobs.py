@@ -207,10 +207,18 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "a second try where the prepared statements are gone",
         "models/opening.py",
-        "        except InvalidSqlStatementName:\n",
+        "        except (InvalidSqlStatementName, DuplicatePreparedStatement):\n",
         "        except ZeroDivisionError:\n",
         "tests/test_transaction.py"
         "::test_a_connection_whose_prepared_statements_are_gone_opens_a_transaction",
+    ),
+    without(
+        "one prepared statement's loss that says nothing of the others",
+        "models/opening.py",
+        "prepared ^= {sql}",
+        "prepared.clear()",
+        "tests/test_transaction.py"
+        "::test_one_prepared_statement_that_is_gone_says_nothing_of_the_others",
     ),
     without(
         "the commit before the hint",
