@@ -23,6 +23,7 @@ class ActivityEvent(TenantRecord):
     """
 
     __tablename__ = "activity_events"
+    noun = "activity_event"
     __table_args__ = (
         belongs_to("engagement_id", "engagements"),
         not_blank("type"),

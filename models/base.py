@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import uuid_utils.compat
@@ -58,9 +58,11 @@ class TenantRecord(Base):
 
     The primary key is (organization_id, id), so that a reference between tenant tables always
     carries the tenant and cannot point into another one (architecture.md, *Tenancy*).
+    `noun` is what the activity log and its jobs' dedupe keys call one such record: it stays.
     """
 
     __abstract__ = True
+    noun: ClassVar[str]
 
     organization_id: Mapped[UUID] = mapped_column(
         ForeignKey("organizations.id", ondelete="CASCADE"),

@@ -29,6 +29,7 @@ class NumberSeries(TenantRecord):
     """
 
     __tablename__ = "number_series"
+    noun = "number_series"
     __table_args__ = (
         UniqueConstraint("organization_id", "series"),
         not_blank("series"),
@@ -43,6 +44,7 @@ class Order(Versioned, TenantRecord):
     """What a client bought by signing; at most one for each proposal."""
 
     __tablename__ = "orders"
+    noun = "order"
     __table_args__ = (
         belongs_to("engagement_id", "engagements", ondelete="NO ACTION"),
         belongs_to("proposal_id", "proposals", ondelete="NO ACTION"),
@@ -74,6 +76,7 @@ class OrderItem(TenantRecord):
     """One line of an order, with the project that delivers it."""
 
     __tablename__ = "order_items"
+    noun = "order_item"
     __table_args__ = (
         belongs_to("order_id", "orders"),
         belongs_to("proposal_item_id", "proposal_items", ondelete="SET NULL"),
@@ -106,6 +109,7 @@ class InvoiceSchedule(Versioned, TenantRecord):
     """When an order is invoiced. `next_period` is the first day of the period due next."""
 
     __tablename__ = "invoice_schedules"
+    noun = "invoice_schedule"
     __table_args__ = (
         belongs_to("engagement_id", "engagements"),
         belongs_to("order_id", "orders", ondelete="NO ACTION"),
@@ -137,6 +141,7 @@ class Invoice(Versioned, TenantRecord):
     """
 
     __tablename__ = "invoices"
+    noun = "invoice"
     __table_args__ = (
         belongs_to("engagement_id", "engagements"),
         belongs_to("order_id", "orders", ondelete="NO ACTION"),
@@ -185,6 +190,7 @@ class InvoiceLine(TenantRecord):
     """One line of an invoice."""
 
     __tablename__ = "invoice_lines"
+    noun = "invoice_line"
     __table_args__ = (
         belongs_to("invoice_id", "invoices"),
         belongs_to("order_item_id", "order_items", ondelete="SET NULL"),
@@ -211,6 +217,7 @@ class Payment(TenantRecord):
     """Money received for an invoice; `reference` keeps the same transfer from counting twice."""
 
     __tablename__ = "payments"
+    noun = "payment"
     __table_args__ = (
         belongs_to("invoice_id", "invoices", ondelete="NO ACTION"),
         CheckConstraint("amount > 0", name="amount_positive"),
@@ -233,6 +240,7 @@ class CreditNote(TenantRecord):
     """What takes back a part or the whole of an issued invoice."""
 
     __tablename__ = "credit_notes"
+    noun = "credit_note"
     __table_args__ = (
         belongs_to("invoice_id", "invoices", ondelete="NO ACTION"),
         UniqueConstraint("organization_id", "number"),

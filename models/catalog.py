@@ -29,6 +29,7 @@ class ProjectTemplate(Versioned, SoftDeletable, TenantRecord):
     """The plan a new project starts with: its milestones and tasks."""
 
     __tablename__ = "project_templates"
+    noun = "project_template"
     __table_args__ = (
         not_blank(),
         list_index("project_templates", live_only=True),
@@ -43,6 +44,7 @@ class ProjectTemplateMilestone(TenantRecord):
     """A milestone of a plan, due `due_offset_days` days after the project's start."""
 
     __tablename__ = "project_template_milestones"
+    noun = "project_template_milestone"
     __table_args__ = (
         belongs_to("project_template_id", "project_templates"),
         not_blank(),
@@ -61,6 +63,7 @@ class ProjectTemplateTask(TenantRecord):
     """A task of a plan, due `due_offset_days` days after the project's start."""
 
     __tablename__ = "project_template_tasks"
+    noun = "project_template_task"
     __table_args__ = (
         belongs_to("project_template_id", "project_templates"),
         belongs_to("milestone_id", "project_template_milestones", ondelete="SET NULL"),
@@ -85,6 +88,7 @@ class Service(Versioned, SoftDeletable, TenantRecord):
     """Something the firm sells, at its list price, with the plan its projects start with."""
 
     __tablename__ = "services"
+    noun = "service"
     __table_args__ = (
         belongs_to("project_template_id", "project_templates", ondelete="SET NULL"),
         not_blank(),
@@ -108,6 +112,7 @@ class EngagementTemplate(Versioned, SoftDeletable, TenantRecord):
     """A set of services that are sold together, and how they are invoiced (`schedule`)."""
 
     __tablename__ = "engagement_templates"
+    noun = "engagement_template"
     __table_args__ = (
         not_blank(),
         json_object("schedule"),
@@ -126,6 +131,7 @@ class EngagementTemplateService(TenantRecord):
     """One service of an engagement template, and how many of it."""
 
     __tablename__ = "engagement_template_services"
+    noun = "engagement_template_service"
     __table_args__ = (
         belongs_to("engagement_template_id", "engagement_templates"),
         belongs_to("service_id", "services"),

@@ -23,6 +23,7 @@ class Conversation(Versioned, SoftDeletable, TenantRecord):
     """
 
     __tablename__ = "conversations"
+    noun = "conversation"
     __table_args__ = (
         belongs_to("project_id", "projects"),
         not_blank("subject"),
@@ -48,6 +49,7 @@ class Message(Versioned, SoftDeletable, TenantRecord):
     """
 
     __tablename__ = "messages"
+    noun = "message"
     __table_args__ = (
         belongs_to("conversation_id", "conversations"),
         CheckConstraint("btrim(content) <> '' OR attachments <> '[]'", name="not_empty"),
@@ -71,6 +73,7 @@ class ReadMarker(TenantRecord):
     """How far one reader has read a conversation."""
 
     __tablename__ = "read_markers"
+    noun = "read_marker"
     __table_args__ = (
         belongs_to("conversation_id", "conversations"),
         UniqueConstraint(

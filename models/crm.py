@@ -29,6 +29,7 @@ class ClientCompany(Versioned, SoftDeletable, TenantRecord):
     """A company the firm works for."""
 
     __tablename__ = "client_companies"
+    noun = "client_company"
     __table_args__ = (
         not_blank(),
         json_object("custom_fields"),
@@ -55,6 +56,7 @@ class Contact(Versioned, SoftDeletable, TenantRecord):
     """
 
     __tablename__ = "contacts"
+    noun = "contact"
     __table_args__ = (
         belongs_to("client_company_id", "client_companies", ondelete="SET NULL"),
         not_blank("first_name"),
@@ -83,6 +85,7 @@ class Deal(Versioned, SoftDeletable, TenantRecord):
     """An opportunity on its way to a signature; `closed_at` is when it was won or lost."""
 
     __tablename__ = "deals"
+    noun = "deal"
     __table_args__ = (
         belongs_to("client_company_id", "client_companies", ondelete="SET NULL"),
         belongs_to("contact_id", "contacts", ondelete="SET NULL"),

@@ -39,6 +39,7 @@ class Engagement(Versioned, SoftDeletable, TenantRecord):
     """
 
     __tablename__ = "engagements"
+    noun = "engagement"
     __table_args__ = (
         belongs_to("proposal_id", "proposals", ondelete="SET NULL"),
         belongs_to("contract_id", "contracts", ondelete="SET NULL"),
@@ -92,6 +93,7 @@ class EngagementContract(TenantRecord):
     """A contract that an engagement works under; it may work under many."""
 
     __tablename__ = "engagement_contracts"
+    noun = "engagement_contract"
     __table_args__ = (
         belongs_to("engagement_id", "engagements"),
         belongs_to("contract_id", "contracts"),
@@ -107,6 +109,7 @@ class CustomFieldDefinition(Versioned, TenantRecord):
     """One custom field an organization added to a kind of record; `options` are its choices."""
 
     __tablename__ = "custom_field_definitions"
+    noun = "custom_field_definition"
     __table_args__ = (
         UniqueConstraint("organization_id", "entity_type", "key"),
         CheckConstraint(
@@ -137,6 +140,7 @@ class EngagementHealth(TenantRecord):
     """How an engagement fares, as last computed: 100 is best; `reasons` say what pulls it down."""
 
     __tablename__ = "engagement_health"
+    noun = "engagement_health"
     __table_args__ = (
         belongs_to("engagement_id", "engagements"),
         UniqueConstraint("organization_id", "engagement_id"),

@@ -24,6 +24,7 @@ class FileObject(Versioned, SoftDeletable, TenantRecord):
     """One stored file; `size` is in bytes, `storage_key` its random name in the store."""
 
     __tablename__ = "file_objects"
+    noun = "file_object"
     __table_args__ = (
         belongs_to("engagement_id", "engagements"),
         belongs_to("project_id", "projects", ondelete="SET NULL"),

@@ -77,6 +77,7 @@ class Membership(Versioned, SoftDeletable, TenantRecord):
     """A user's place in an organization, with their role."""
 
     __tablename__ = "memberships"
+    noun = "membership"
     __table_args__ = (
         CheckConstraint(_ROLE_KNOWN, name="role_known"),
         UniqueConstraint("organization_id", "user_id"),
@@ -127,6 +128,7 @@ class ApiKey(Versioned, TenantRecord):
     """What staff see of an API key; `id` is its credential's id and stands in the key."""
 
     __tablename__ = "api_keys"
+    noun = "api_key"
     __table_args__ = (
         CheckConstraint("btrim(name) <> ''", name="name_not_blank"),
         CheckConstraint(_ROLE_KNOWN, name="role_known"),
@@ -145,6 +147,7 @@ class LoginSession(TenantRecord):
     """A signed-in browser; `id` is its credential's id. Rotated at every login."""
 
     __tablename__ = "login_sessions"
+    noun = "login_session"
     __table_args__ = (
         belongs_to("membership_id", "memberships"),
         Index("ix_login_sessions_membership_id", "organization_id", "membership_id"),

@@ -42,6 +42,7 @@ class Job(TenantRecord):
     """
 
     __tablename__ = "jobs"
+    noun = "job"
     __table_args__ = (
         UniqueConstraint("organization_id", "kind", "dedupe_key"),
         CheckConstraint(
@@ -104,6 +105,7 @@ class JobAttempt(TenantRecord):
     """One try at a job; append-only. No outcome means that the try never came to its end."""
 
     __tablename__ = "job_attempts"
+    noun = "job_attempt"
     __table_args__ = (
         belongs_to("job_id", "jobs"),
         CheckConstraint(
@@ -140,6 +142,7 @@ class IdempotencyKey(TenantRecord):
     """The answer to a POST, kept so that its retry gets the same one (product.md, *REST*)."""
 
     __tablename__ = "idempotency_keys"
+    noun = "idempotency_key"
     __table_args__ = (
         UniqueConstraint("organization_id", "actor", "key"),
         Index("ix_idempotency_keys_created_at", "created_at"),

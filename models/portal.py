@@ -16,6 +16,7 @@ class PortalAccess(TenantRecord):
     """A contact's access to an engagement, until it is revoked."""
 
     __tablename__ = "portal_accesses"
+    noun = "portal_access"
     __table_args__ = (
         belongs_to("engagement_id", "engagements"),
         belongs_to("contact_id", "contacts"),

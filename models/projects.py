@@ -35,6 +35,7 @@ class Project(Versioned, SoftDeletable, TenantRecord):
     """One deliverable of an engagement; at most one for each proposal item."""
 
     __tablename__ = "projects"
+    noun = "project"
     __table_args__ = (
         belongs_to("engagement_id", "engagements"),
         belongs_to("service_id", "services", ondelete="SET NULL"),
@@ -79,6 +80,7 @@ class PhaseChange(TenantRecord):
     """One step of a project between phases; the first has no `from_phase`. Append-only."""
 
     __tablename__ = "phase_changes"
+    noun = "phase_change"
     __table_args__ = (
         belongs_to("project_id", "projects"),
         CheckConstraint(f"from_phase IN ({_phases()})", name="from_phase_known"),
@@ -100,6 +102,7 @@ class Milestone(Versioned, SoftDeletable, TenantRecord):
     """A point in a project that its tasks lead up to."""
 
     __tablename__ = "milestones"
+    noun = "milestone"
     __table_args__ = (
         belongs_to("project_id", "projects"),
         not_blank(),
@@ -120,6 +123,7 @@ class Task(Versioned, SoftDeletable, TenantRecord):
     """A piece of work in a project; `assignee_id` is a user who is a member here."""
 
     __tablename__ = "tasks"
+    noun = "task"
     __table_args__ = (
         belongs_to("project_id", "projects"),
         belongs_to("milestone_id", "milestones", ondelete="SET NULL"),

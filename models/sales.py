@@ -40,6 +40,7 @@ class Proposal(Versioned, SoftDeletable, TenantRecord):
     """
 
     __tablename__ = "proposals"
+    noun = "proposal"
     __table_args__ = (
         belongs_to("client_company_id", "client_companies", ondelete="SET NULL"),
         belongs_to("contact_id", "contacts", ondelete="SET NULL"),
@@ -114,6 +115,7 @@ class ProposalItem(TenantRecord):
     """One line of a proposal; the signature turns each into a project."""
 
     __tablename__ = "proposal_items"
+    noun = "proposal_item"
     __table_args__ = (
         belongs_to("proposal_id", "proposals"),
         belongs_to("service_id", "services", ondelete="SET NULL"),
@@ -140,6 +142,7 @@ class ProposalVersion(TenantRecord):
     """A content as it was sent: canonical JSON (RFC 8785) and its SHA-256. Never rewritten."""
 
     __tablename__ = "proposal_versions"
+    noun = "proposal_version"
     __table_args__ = (
         belongs_to("proposal_id", "proposals"),
         UniqueConstraint("organization_id", "proposal_id", "version"),
@@ -163,6 +166,7 @@ class SigningLink(TenantRecord):
     """
 
     __tablename__ = "signing_links"
+    noun = "signing_link"
     __table_args__ = (
         belongs_to("proposal_id", "proposals"),
         belongs_to("contact_id", "contacts", ondelete="SET NULL"),
@@ -182,6 +186,7 @@ class Contract(Versioned, SoftDeletable, TenantRecord):
     """An agreement with a client: a proposal's own, signed with it, or one that stands alone."""
 
     __tablename__ = "contracts"
+    noun = "contract"
     __table_args__ = (
         belongs_to("proposal_id", "proposals", ondelete="SET NULL"),
         belongs_to("deal_id", "deals", ondelete="SET NULL"),
@@ -233,6 +238,7 @@ class Signature(TenantRecord):
     """
 
     __tablename__ = "signatures"
+    noun = "signature"
     __table_args__ = (
         belongs_to("proposal_id", "proposals", ondelete="NO ACTION"),
         belongs_to("contract_id", "contracts", ondelete="NO ACTION"),
@@ -275,6 +281,7 @@ class SignedDocument(TenantRecord):
     """The signed PDF as it was handed out; `size` is in bytes. Append-only."""
 
     __tablename__ = "signed_documents"
+    noun = "signed_document"
     __table_args__ = (
         belongs_to("signature_id", "signatures", ondelete="NO ACTION"),
         belongs_to("proposal_id", "proposals", ondelete="NO ACTION"),

@@ -23,6 +23,7 @@ class WebhookEndpoint(Versioned, TenantRecord):
     """
 
     __tablename__ = "webhook_endpoints"
+    noun = "webhook_endpoint"
     __table_args__ = (
         not_blank("url"),
         at_least(0, "failure_count"),
@@ -48,6 +49,7 @@ class WebhookDelivery(TenantRecord):
     """
 
     __tablename__ = "webhook_deliveries"
+    noun = "webhook_delivery"
     __table_args__ = (
         belongs_to("endpoint_id", "webhook_endpoints"),
         UniqueConstraint("organization_id", "endpoint_id", "event_id"),

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import make_url
 
 from models import billing, catalog, engagements, identity, jobs, sales, states, webhooks
-from models.base import Base
+from models.base import Base, TenantRecord
 from models.states import Machine
 
 TABLES = Base.metadata.tables
@@ -354,3 +354,12 @@ def test_restrict_is_not_used_because_it_would_keep_an_organization_from_going()
         if fk.ondelete in (None, "RESTRICT")
     ]
     assert restricted == []
+
+
+def test_every_record_says_what_it_is_called() -> None:
+    kinds = [mapper.class_ for mapper in Base.registry.mappers]
+    records = [kind for kind in kinds if issubclass(kind, TenantRecord)]
+    silent = [kind.__name__ for kind in records if "noun" not in vars(kind)]
+    assert silent == []
+    nouns = [kind.noun for kind in records]
+    assert len(set(nouns)) == len(nouns)

@@ -20,7 +20,6 @@ desk = Desk(
 events = Crud(
     desk,
     "activity_event",
-    domain="activity",
     reader=TIMELINE,
     out=ActivityEventOut,
     filters={

@@ -10,7 +10,7 @@ from webapp.services.crm.companies import COMPANIES
 
 desk = Desk("companies", "/api/companies", description="The companies the firm works for.")
 
-companies = Crud(desk, "company", domain="crm", reader=COMPANIES, out=CompanyOut)
+companies = Crud(desk, "company", reader=COMPANIES, out=CompanyOut)
 companies.list("List companies")
 companies.create("Create a company", CompanyCreate, services.create_company)
 companies.retrieve("Retrieve a company")

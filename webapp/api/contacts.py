@@ -14,7 +14,6 @@ desk = Desk("contacts", "/api/contacts", description="The people on the client's
 contacts = Crud(
     desk,
     "contact",
-    domain="crm",
     reader=CONTACTS,
     out=ContactOut,
     filters={

@@ -22,7 +22,6 @@ desk = Desk(
 conversations = Crud(
     desk,
     "conversation",
-    domain="conversations",
     reader=CONVERSATIONS,
     out=ConversationOut,
     filters={"status": DelimitedList(StateIn(CONVERSATION))},

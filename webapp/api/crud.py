@@ -124,7 +124,6 @@ class Crud:
         desk: Desk,
         singular: str,
         *,
-        domain: str,
         reader: Reader,
         out: type[Schema],
         filters: Mapping[str, fields.Field[Any]] | None = None,
@@ -133,7 +132,6 @@ class Crud:
     ) -> None:
         self.desk = desk
         self.singular = singular
-        self.domain = domain
         self.reader = reader
         self.out = out
         self.schema = out()
@@ -272,7 +270,7 @@ class Crud:
     ) -> None:  # fmt: skip
         function.__name__ = name
         function.__doc__ = summary
-        permission = permission or f"{self.domain}:{right}"
+        permission = permission or f"{self.reader.domain}:{right}"
         self.desk.operation(method, rule, permission=permission, **options)(function)
 
     def _expand(self, rows: Rows, query: Mapping[str, Any]) -> None:

@@ -17,7 +17,6 @@ desk = Desk("deals", "/api/deals", description="Opportunities on their way to a 
 deals = Crud(
     desk,
     "deal",
-    domain="crm",
     reader=DEALS,
     out=DealOut,
     filters={

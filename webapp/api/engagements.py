@@ -18,7 +18,6 @@ desk = Desk("engagements", "/api/engagements", description="The hub of the work 
 engagements = Crud(
     desk,
     "engagement",
-    domain="engagements",
     reader=ENGAGEMENTS,
     out=EngagementOut,
     trash=True,

@@ -21,7 +21,6 @@ desk = Desk("jobs", "/api/jobs", description="The work that waits, runs, is done
 jobs = Crud(
     desk,
     "job",
-    domain="jobs",
     reader=JOBS,
     out=JobOut,
     filters={

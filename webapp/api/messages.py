@@ -19,7 +19,6 @@ desk = Desk(
 messages = Crud(
     desk,
     "message",
-    domain="conversations",
     reader=MESSAGES,
     out=MessageOut,
     filters={"is_internal": fields.Boolean()},

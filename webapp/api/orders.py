@@ -16,7 +16,6 @@ desk = Desk("orders", "/api/orders", description="What clients bought by signing
 orders = Crud(
     desk,
     "order",
-    domain="billing",
     reader=ORDERS,
     out=OrderOut,
     filters={

@@ -18,7 +18,6 @@ desk = Desk("projects", "/api/projects", description="The deliverables of an eng
 projects = Crud(
     desk,
     "project",
-    domain="projects",
     reader=PROJECTS,
     out=ProjectOut,
     filters={

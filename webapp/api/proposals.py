@@ -47,7 +47,6 @@ desk = Desk("proposals", "/api/proposals", description="Offers to clients, and t
 proposals = Crud(
     desk,
     "proposal",
-    domain="sales",
     reader=PROPOSALS,
     out=ProposalOut,
     filters={

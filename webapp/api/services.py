@@ -16,7 +16,6 @@ desk = Desk("services", "/api/services", description="What the firm sells, at it
 services = Crud(
     desk,
     "service",
-    domain="catalog",
     reader=SERVICES,
     out=ServiceOut,
     filters={

@@ -22,12 +22,6 @@ from webapp.services.jobs import enqueue
 from webapp.services.reading import Filter, Reader, equals
 
 
-def noun(record: TenantRecord | type[TenantRecord]) -> str:
-    """What a record is called in the log: its table's name in the singular."""
-    name: str = record.__tablename__
-    return name[:-3] + "y" if name.endswith("ies") else name.removesuffix("s")
-
-
 def record_activity(
     record: TenantRecord,
     type: str,
@@ -43,7 +37,7 @@ def record_activity(
     signed, declined, …
     """
     principal = current_principal()
-    entity_type = noun(record)
+    entity_type = record.noun
     engagement_id = engagement_id or getattr(record, "engagement_id", None)
     if entity_type == "engagement":
         engagement_id = record.id
@@ -100,6 +94,7 @@ _CONTRACTS: CompoundSelect[Any] = union(
 
 TIMELINE = Reader(
     ActivityEvent,
+    domain="activity",
     noun="event",
     order="occurred_at",
     # A proposal and its contract have a history from before there was an engagement.

@@ -192,6 +192,7 @@ def _tell(job: Job, type: str, from_: str, **metadata: Any) -> None:
 
 JOBS = Reader(
     Job,
+    domain="jobs",
     noun="job",
     children={
         "attempts_log": aggregate(

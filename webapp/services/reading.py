@@ -124,6 +124,7 @@ def aggregate(source: Select[Any], order_by: Any, **columns: Any) -> ColumnEleme
 class Reader:
     """How one kind of record is read.
 
+    `domain` names the permission that reading it takes, `noun` what people call it.
     `within` holds a condition for each parent that a nested path names; the ids are checked
     together. `children` are the lists of what lies below a record, as JSON: shown where one is
     retrieved, and empty for a new one. `branches` are conditions that exclude each other and
@@ -133,11 +134,12 @@ class Reader:
     """
 
     model: type[TenantRecord]
+    domain: str
+    noun: str
     extra: Mapping[str, Any] = field(default_factory=dict)
     children: Mapping[str, Any] = field(default_factory=dict)
     filters: Mapping[str, Filter] = field(default_factory=dict)
     expandable: Mapping[str, tuple[str, Reader]] = field(default_factory=dict)
-    noun: str = "record"
     within: Mapping[str, Filter] = field(default_factory=dict)
     branches: tuple[ColumnElement[bool], ...] = ()
     deferred: tuple[str, ...] = ()  # columns that no answer carries
@@ -145,11 +147,6 @@ class Reader:
     keep_deleted: bool = False
     order: str = "created_at"
     time_ordered_ids: bool = False
-
-    @property
-    def domain(self) -> str:
-        """The domain of the records: the name of their room on every floor."""
-        return self.model.__module__.rpartition(".")[2]
 
     def __hash__(self) -> int:
         return id(self)

@@ -23,7 +23,7 @@ from models.base import SoftDeletable, TenantRecord, Versioned, db, uuid7
 from models.states import Machine
 from models.tenancy import current_organization_id, current_scope
 from models.writing import insert_records
-from webapp.services.activity import noun, record_activity
+from webapp.services.activity import record_activity
 from webapp.services.custom_fields import DEFINITIONS, wrong_custom_fields
 from webapp.services.exceptions import (
     Conflict,
@@ -61,7 +61,7 @@ def lock(
     keys = {"organization_id": current_organization_id(), "id": record_id, **within}
     record: R | None = db.session.scalars(_locking(model, share, tuple(within)), keys).one_or_none()
     if record is None:
-        raise NotFound(f"There is no {noun(model).replace('_', ' ')} with this id.")
+        raise NotFound(f"There is no {model.noun.replace('_', ' ')} with this id.")
     if version is not None and isinstance(record, Versioned) and record.row_version != version:
         raise StaleVersion()
     return record
@@ -271,7 +271,7 @@ class _Check:
     def refuse(self, row: Row, values: Mapping[str, Any]) -> None:
         """Raises Invalid naming each field that is wrong by `row`, the query's answer."""
         errors = {
-            name: [f"There is no {noun(model).replace('_', ' ')} with this id."]
+            name: [f"There is no {model.noun.replace('_', ' ')} with this id."]
             for name, model in self.tables
             if not row[_found(name)]
         }

@@ -9,6 +9,7 @@ from webapp.services.reading import Reader, aggregate, among, equals
 
 ORDERS = Reader(
     Order,
+    domain="billing",
     noun="order",
     children={
         "items": aggregate(

@@ -14,6 +14,7 @@ from webapp.services.records import change, check_values, create_read, lock, tra
 
 SERVICES = Reader(
     Service,
+    domain="catalog",
     noun="service",
     filters={
         "is_active": equals(Service.is_active),

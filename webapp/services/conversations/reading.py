@@ -29,6 +29,7 @@ _SHOWN = (
 
 CONVERSATIONS = Reader(
     Conversation,
+    domain="conversations",
     noun="conversation",
     extra={
         "project": brief(
@@ -54,6 +55,7 @@ CONVERSATIONS = Reader(
 
 MESSAGES = Reader(
     Message,
+    domain="conversations",
     noun="message",
     filters={"is_internal": equals(Message.is_internal)},
     within={

@@ -11,7 +11,7 @@ from models.crm import ClientCompany
 from webapp.services.reading import Reader
 from webapp.services.records import change, check_values, create_read, lock, trash
 
-COMPANIES = Reader(ClientCompany, noun="company")
+COMPANIES = Reader(ClientCompany, domain="crm", noun="company")
 
 
 def create_company(values: Mapping[str, Any]) -> Row:

@@ -26,6 +26,7 @@ from webapp.services.records import (
 
 CONTACTS = Reader(
     Contact,
+    domain="crm",
     noun="contact",
     extra={"client_company": client_company_brief(Contact)},
     filters={

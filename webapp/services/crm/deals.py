@@ -20,6 +20,7 @@ from webapp.services.records import change, check_values, create_read, lock, mov
 
 DEALS = Reader(
     Deal,
+    domain="crm",
     noun="deal",
     extra=client_briefs(Deal),
     filters={

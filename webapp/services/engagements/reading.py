@@ -60,6 +60,7 @@ FILTERS = {
 
 ENGAGEMENTS = Reader(
     Engagement,
+    domain="engagements",
     noun="engagement",
     extra=client_briefs(Engagement),
     # An engagement's answer always carries these (document S, 7b and 7f).

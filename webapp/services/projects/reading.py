@@ -11,6 +11,7 @@ from webapp.services.reading import Reader, among, brief, equals
 
 PROJECTS = Reader(
     Project,
+    domain="projects",
     noun="project",
     extra={
         "engagement": brief(

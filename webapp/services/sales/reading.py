@@ -48,6 +48,7 @@ _ITEMS = aggregate(
 
 PROPOSALS = Reader(
     Proposal,
+    domain="sales",
     noun="proposal",
     extra={
         **client_briefs(Proposal),
