@@ -5,7 +5,7 @@ import gc
 from celery.signals import worker_init, worker_process_init
 
 import tasks
-from models.base import db
+from models.db.base import db
 from tasks.worker import give_freed_memory_back
 from webapp import create_app
 

@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 
 from benchmarks.sender import Sender, http
 from benchmarks.stage import Database, Server, Stage
-from models.tenancy import Scope
+from models.db.tenancy import Scope
 from webapp.logs import configure_logs
 from webapp.schemas.sales import ProposalCreate
 from webapp.services import secrets

@@ -14,7 +14,7 @@ from marshmallow import Schema
 from sqlalchemy.orm import Session
 
 import webapp.requests
-from models import opening
+from models.db import transactions as opening
 from webapp.api.answers import Answer
 from webapp.publisher import Publisher
 

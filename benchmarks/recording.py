@@ -18,7 +18,7 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
-from models.base import uuid7
+from models.db.base import uuid7
 
 # What differs from one signing to the next: ids, and the numbers of contracts and orders.
 _TOKEN = re.compile(r"\b(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[A-Z]{1,3}-\d{5})\b")

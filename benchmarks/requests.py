@@ -17,7 +17,7 @@ from benchmarks.load import Load, Request, WrongAnswer, alternate, run
 from benchmarks.report import Repeated, Section, Table
 from benchmarks.stage import WEB_THREADS, Database, Server, Stage
 from benchmarks.targets import Target
-from models.access import Query, bound
+from models.db.queries import Query, bound
 from models.engagements import Engagement
 from webapp.local.processes import HOST, free_port
 from webapp.services.engagements.reading import ENGAGEMENTS

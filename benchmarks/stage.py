@@ -31,8 +31,8 @@ from psycopg.rows import dict_row
 import tasks
 from benchmarks import dataset
 from benchmarks.report import ROOT
-from models.base import db, uuid7
-from models.tenancy import as_system
+from models.db.base import db, uuid7
+from models.db.tenancy import as_system
 from webapp import create_app
 from webapp.config import DEFAULT_WEB_THREADS, Settings
 from webapp.database import migrate

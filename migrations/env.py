@@ -3,7 +3,7 @@
 from alembic import context
 
 import models
-from models.base import Base
+from models.db.base import Base
 from webapp.config import Settings
 from webapp.database import owner_engine
 

@@ -10,8 +10,8 @@ from sqlalchemy import String, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import TenantRecord, belongs_to
-from models.rules import index, json_object, not_blank
+from models.db.base import TenantRecord, belongs_to
+from models.db.constraints import index, json_object, not_blank
 
 
 class ActivityEvent(TenantRecord):

@@ -14,8 +14,8 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, String, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import TenantRecord, Versioned, belongs_to
-from models.rules import at_least, currency_form, in_order, index, list_index, not_blank
+from models.db.base import TenantRecord, Versioned, belongs_to
+from models.db.constraints import at_least, currency_form, in_order, index, list_index, not_blank
 from models.states import INVOICE, ORDER
 
 SCHEDULE_KINDS = ("once", "monthly", "milestone")

@@ -10,8 +10,8 @@ from sqlalchemy import CheckConstraint, String, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import SoftDeletable, TenantRecord, Versioned, belongs_to
-from models.rules import (
+from models.db.base import SoftDeletable, TenantRecord, Versioned, belongs_to
+from models.db.constraints import (
     at_least,
     currency_form,
     index,

@@ -10,8 +10,8 @@ from sqlalchemy import CheckConstraint, String, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import SoftDeletable, TenantRecord, Versioned, belongs_to
-from models.rules import index, json_array, list_index, not_blank, purge_index
+from models.db.base import SoftDeletable, TenantRecord, Versioned, belongs_to
+from models.db.constraints import index, json_array, list_index, not_blank, purge_index
 from models.states import CONVERSATION
 
 

@@ -11,8 +11,8 @@ from sqlalchemy import CheckConstraint, Computed, String, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import SoftDeletable, TenantRecord, Versioned, belongs_to
-from models.rules import (
+from models.db.base import SoftDeletable, TenantRecord, Versioned, belongs_to
+from models.db.constraints import (
     amount_with_currency,
     at_least,
     currency_form,

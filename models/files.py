@@ -9,8 +9,8 @@ from sqlalchemy import BigInteger, String, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import SoftDeletable, TenantRecord, Versioned, belongs_to
-from models.rules import (
+from models.db.base import SoftDeletable, TenantRecord, Versioned, belongs_to
+from models.db.constraints import (
     at_least,
     digest_form,
     json_object,

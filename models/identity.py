@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, SoftDeletable, TenantRecord, Versioned, belongs_to, uuid7
+from models.db.base import Base, SoftDeletable, TenantRecord, Versioned, belongs_to, uuid7
 
 ROLES = ("owner", "admin", "member", "viewer")
 CREDENTIAL_KINDS = ("api_key", "session", "signing_link", "portal_link")

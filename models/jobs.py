@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSON, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, TenantRecord, belongs_to
+from models.db.base import Base, TenantRecord, belongs_to
 
 JOB_STATES = ("ready", "running", "done", "dead", "cancelled")
 MAX_ATTEMPTS = 8

@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import TenantRecord, belongs_to
-from models.rules import index, list_index
+from models.db.base import TenantRecord, belongs_to
+from models.db.constraints import index, list_index
 
 
 class PortalAccess(TenantRecord):

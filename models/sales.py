@@ -14,8 +14,8 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Index, LargeBinary, String, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import SoftDeletable, TenantRecord, Versioned, belongs_to
-from models.rules import (
+from models.db.base import SoftDeletable, TenantRecord, Versioned, belongs_to
+from models.db.constraints import (
     amount_with_currency,
     at_least,
     currency_form,

@@ -10,8 +10,8 @@ from sqlalchemy import CheckConstraint, LargeBinary, SmallInteger, String, Uniqu
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import TenantRecord, Versioned, belongs_to
-from models.rules import at_least, list_index, not_blank
+from models.db.base import TenantRecord, Versioned, belongs_to
+from models.db.constraints import at_least, list_index, not_blank
 
 DELIVERY_STATES = ("pending", "delivered", "failed")
 

@@ -21,9 +21,9 @@ from celery import shared_task
 from flask import Flask, current_app
 from sqlalchemy.exc import DBAPIError
 
-from models.access import ask, execute
-from models.tenancy import as_system
-from models.writing import execute_with_jobs
+from models.db.inserts import execute_with_jobs
+from models.db.queries import ask, execute
+from models.db.tenancy import as_system
 from webapp.services.exceptions import DomainError
 from webapp.transaction import in_transaction
 

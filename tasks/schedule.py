@@ -16,7 +16,7 @@ from flask import Flask
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from models.base import uuid7
+from models.db.base import uuid7
 from tasks.dispatcher import dispatcher_engine
 
 log = structlog.get_logger(__name__)

@@ -18,7 +18,7 @@ import pytest
 from flask import Flask
 
 import tasks
-from models.base import db
+from models.db.base import db
 from tests.support.stack import Stack
 from tests.support.tenants import Api, Tenant
 from webapp import create_app

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 import pytest
 from click.testing import CliRunner
 
-from models.base import db, uuid7
+from models.db.base import db, uuid7
 from models.jobs import JOB_STATES, MAX_ATTEMPTS, Job
 from tests.conftest import Servers
 from tests.support.tenants import Tenant

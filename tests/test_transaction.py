@@ -12,8 +12,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from models.base import db
-from models.opening import _PREPARED
+from models.db.base import db
+from models.db.transactions import _PREPARED
 from tests.support.tenants import Api, Tenant
 
 

@@ -91,7 +91,7 @@ def org() -> None:
 @as_json
 def org_create(name: str, slug: str | None, timezone: str, currency: str, as_json: bool) -> None:
     """Make an organization."""
-    from models.base import uuid7
+    from models.db.base import uuid7
     from webapp.services.identity.accounts import create_organization
 
     made = run_as(

@@ -9,8 +9,8 @@ from flask import Blueprint, Flask, current_app, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
-from models.base import db
-from models.opening import watch_sessions
+from models.db.base import db
+from models.db.transactions import watch_sessions
 from webapp.publisher import Publisher
 
 # Kinds whose jobs are drained in batches: one hint stands for many rows.

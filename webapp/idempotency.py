@@ -12,9 +12,9 @@ from collections.abc import Callable
 import orjson
 from flask import request
 
-from models.base import uuid7
-from models.tenancy import Scope, current_principal
-from models.writing import execute_with_jobs
+from models.db.base import uuid7
+from models.db.inserts import execute_with_jobs
+from models.db.tenancy import Scope, current_principal
 from webapp.api.answers import Answer
 from webapp.services.exceptions import IdempotencyKeyReused, Invalid
 from webapp.transaction import RunAgain

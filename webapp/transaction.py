@@ -14,10 +14,10 @@ from typing import TypeVar
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
-from models.base import db
-from models.opening import StaleConnection
-from models.tenancy import Scope, in_scope
-from models.writing import write_jobs
+from models.db.base import db
+from models.db.inserts import write_jobs
+from models.db.tenancy import Scope, in_scope
+from models.db.transactions import StaleConnection
 from webapp.publisher import publisher
 from webapp.services.exceptions import Unavailable
 

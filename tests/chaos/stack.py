@@ -22,7 +22,7 @@ import psycopg
 from flask import Flask
 from psycopg.rows import dict_row
 
-from models.base import db
+from models.db.base import db
 from tests.chaos.proxy import Proxy
 from tests.support.stack import Stack
 from webapp import create_app

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from flask import Flask
 
-from models.base import db
+from models.db.base import db
 from models.identity import ApiKey
 from tests.support.tenants import ITEMS, Answer, Api, Tenant, a_proposal, a_signature
 from webapp.services.identity.accounts import revoke_api_key

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from models.base import db
+from models.db.base import db
 from models.engagements import CustomFieldDefinition
 from tests.support.tenants import Api, Tenant
 

@@ -12,7 +12,7 @@ import time_machine
 from flask import Flask
 from sqlalchemy import text
 
-from models.base import db
+from models.db.base import db
 from tests.support.tenants import Api, Tenant
 
 

@@ -13,7 +13,7 @@ import rfc8785
 from flask import Flask
 from sqlalchemy import text
 
-from models.base import db
+from models.db.base import db
 from tests.support.tenants import Api, Tenant, a_signature, eventually
 from webapp.services.sales.content import CONSENT_TEXT
 

@@ -13,7 +13,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from flask import Flask
 from sqlalchemy import text
 
-from models.base import db
+from models.db.base import db
 from tests.support.tenants import Api, Tenant
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from models import opening
+from models.db import transactions as opening
 from tests.support.tenants import Api, Tenant
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import make_url
 
 from models import billing, catalog, engagements, identity, jobs, sales, states, webhooks
-from models.base import Base, TenantRecord
+from models.db.base import Base, TenantRecord
 from models.states import Machine
 
 TABLES = Base.metadata.tables

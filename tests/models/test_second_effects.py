@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from models.base import db
+from models.db.base import db
 from models.jobs import IdempotencyKey
 from tests.support.tenants import Api, Tenant
 

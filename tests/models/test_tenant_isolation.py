@@ -9,8 +9,8 @@ import psycopg
 import pytest
 from flask import Flask
 
-from models.base import Base, TenantRecord
-from models.tenancy import NoScope
+from models.db.base import Base, TenantRecord
+from models.db.tenancy import NoScope
 from tests.support.tenants import Api, Tenant
 from webapp.config import APP_ROLE, DISPATCHER_ROLE
 
@@ -153,7 +153,7 @@ def test_the_dispatcher_sees_that_work_is_due_but_not_what_it_is_about(
 
 
 def test_the_session_refuses_to_work_outside_a_request_or_job(app: Flask) -> None:
-    from models.base import db
+    from models.db.base import db
 
     with app.app_context(), pytest.raises(NoScope):
         db.session.connection()

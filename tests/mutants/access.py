@@ -170,14 +170,14 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "whose Idempotency-Key it is",
-        "models/opening.py",
+        "models/db/transactions.py",
         "AND i.actor = q.credential_id::text AND i.key",
         "AND i.key",
         _bad("test_another_key_holder_may_use_the_same_idempotency_key"),
     ),
     without(
         "the day after which a key is free",
-        "models/opening.py",
+        "models/db/transactions.py",
         "          AND i.created_at + interval '24 hours' > now()\n",
         "",
         _after_a_day,

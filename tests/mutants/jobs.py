@@ -191,14 +191,14 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "another connection in the place of one that died in the pool",
-        "models/opening.py",
+        "models/db/transactions.py",
         "        raise StaleConnection from error\n",
         "        raise\n",
         "tests/test_transaction.py::test_connections_that_died_in_the_pool_cost_nobody_an_error",
     ),
     without(
         "the end of a connection that was interrupted while it opened",
-        "models/opening.py",
+        "models/db/transactions.py",
         "        connection.invalidate()  # interrupted: nobody knows what it would answer next\n",
         "",
         "tests/test_transaction.py"
@@ -206,7 +206,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "a second try where the prepared statements are gone",
-        "models/opening.py",
+        "models/db/transactions.py",
         "        except (InvalidSqlStatementName, DuplicatePreparedStatement):\n",
         "        except ZeroDivisionError:\n",
         "tests/test_transaction.py"
@@ -214,7 +214,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "one prepared statement's loss that says nothing of the others",
-        "models/opening.py",
+        "models/db/transactions.py",
         "prepared ^= {sql}",
         "prepared.clear()",
         "tests/test_transaction.py"

@@ -6,7 +6,7 @@ from tests.mutants.model import Edit, Mutant, without
 
 CREATED = "migrations/versions/0001_create_ledger.py"
 TENANCY = "migrations/tenancy.py"
-OPENING = "models/opening.py"
+OPENING = "models/db/transactions.py"
 ISOLATION = "tests/models/test_tenant_isolation.py::test_{}"
 WALK = "tests/functional/test_tenant_walk.py::test_{}"
 POOLED = "tests/test_transaction.py::test_a_pooled_connection_remembers_no_tenant"

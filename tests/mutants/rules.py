@@ -177,7 +177,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "the condition of an insert, that what it refers to was found",
-        "models/writing.py",
+        "models/db/inserts.py",
         "        if conditions:\n",
         "        if False:\n",
         "tests/functional/test_tenant_walk.py"

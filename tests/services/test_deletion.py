@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from models.base import Base, SoftDeletable, db, uuid7
+from models.db.base import Base, SoftDeletable, db, uuid7
 from tests.support.tenants import Api, Tenant
 from webapp.services import deletion, retention
 from webapp.services.batches import delete_batch

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import select, text
 
-from models.base import db, uuid7
+from models.db.base import db, uuid7
 from models.identity import Credential, LoginSession, Membership
 from models.jobs import MAX_ATTEMPTS, IdempotencyKey, Job, JobAttempt
 from tasks.base import worker_name

@@ -17,8 +17,8 @@ from psycopg.rows import dict_row
 from requests.structures import CaseInsensitiveDict
 from werkzeug.test import TestResponse
 
-from models.base import db, uuid7
-from models.tenancy import as_system
+from models.db.base import db, uuid7
+from models.db.tenancy import as_system
 from tasks.base import KINDS, run_job
 from webapp.services.identity.accounts import create_api_key, create_organization
 from webapp.transaction import in_transaction

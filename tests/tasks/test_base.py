@@ -13,9 +13,9 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from models.base import db
+from models.db.base import db
+from models.db.tenancy import as_system
 from models.jobs import MAX_ATTEMPTS
-from models.tenancy import as_system
 from tasks import base
 from tests.support.tenants import Tenant
 from webapp.services.exceptions import Conflict

@@ -17,7 +17,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from models.base import db
+from models.db.base import db
 from tasks import base
 from tests.support.tenants import Tenant
 from webapp.services import jobs

@@ -11,7 +11,7 @@ from flask import request
 from marshmallow import Schema, ValidationError, fields, validate
 from webargs.fields import DelimitedList
 
-from models.tenancy import current_principal
+from models.db.tenancy import current_principal
 from webapp.api.answers import Answer, expected_version
 from webapp.api.desk import Desk
 from webapp.auth.permissions import demand

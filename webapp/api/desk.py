@@ -17,7 +17,7 @@ from marshmallow import Schema
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
-from models.tenancy import Scope, in_scope
+from models.db.tenancy import Scope, in_scope
 from webapp.api.answers import Answer
 from webapp.auth.credentials import api_key_scope
 from webapp.auth.guard import checked, read_in

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, current_app, jsonify
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from models.base import db
+from models.db.base import db
 from webapp.auth.guard import open_to_all
 from webapp.database import head_revision
 

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from marshmallow import validate
 
+from models.db.tenancy import current_principal
 from models.jobs import JOB_STATES
-from models.tenancy import current_principal
 from webapp.api.answers import Answer
 from webapp.api.crud import Crud
 from webapp.api.desk import Desk

@@ -8,10 +8,10 @@ from uuid import UUID
 from flask import current_app, request
 from webargs.fields import DelimitedList
 
-from models.base import db
+from models.db.base import db
+from models.db.tenancy import current_principal
 from models.sales import Proposal
 from models.states import PROPOSAL
-from models.tenancy import current_principal
 from webapp.api.answers import Answer, expected_version
 from webapp.api.crud import Crud
 from webapp.api.desk import Desk

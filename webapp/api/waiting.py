@@ -13,9 +13,9 @@ from uuid import UUID
 from flask import request
 from sqlalchemy import update
 
-from models.base import db
+from models.db.base import db
+from models.db.tenancy import Scope, current_principal, current_scope
 from models.jobs import IdempotencyKey
-from models.tenancy import Scope, current_principal, current_scope
 from webapp.api.answers import Answer
 from webapp.transaction import in_transaction
 from webapp.waiting import DEFAULT_SECONDS, done_within

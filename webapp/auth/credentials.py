@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from flask import request
 
-from models.tenancy import Principal, Scope
+from models.db.tenancy import Principal, Scope
 from webapp.auth import browser
 from webapp.auth.permissions import demand
 from webapp.services import secrets

@@ -8,8 +8,8 @@ from typing import Any
 
 from flask import Flask, request
 
-from models.access import resolve_scope
-from models.tenancy import Scope, in_scope
+from models.db.queries import resolve_scope
+from models.db.tenancy import Scope, in_scope
 from webapp.auth.credentials import SAFE_METHODS, api_key_scope
 from webapp.auth.permissions import ALL_PERMISSIONS
 from webapp.transaction import in_transaction

@@ -5,7 +5,7 @@ A permission is `<domain>:<read|write|…>`. Everything that is not given is den
 
 from __future__ import annotations
 
-from models.tenancy import Principal
+from models.db.tenancy import Principal
 from webapp.services.exceptions import Forbidden
 
 DOMAINS = (

@@ -93,7 +93,7 @@ def in_organization(slug: str, work: Callable[[], T]) -> T:
 
 def run_as(app: Flask, organization_id: Any, work: Callable[[], T]) -> T:
     """Run `work` in one transaction of this organization."""
-    from models.tenancy import as_system
+    from models.db.tenancy import as_system
     from webapp.transaction import in_transaction
 
     with app.app_context():

@@ -17,11 +17,11 @@ from uuid import UUID
 from flask import Flask
 from sqlalchemy import select
 
-from models.base import db, uuid7
 from models.catalog import Service
+from models.db.base import db, uuid7
+from models.db.tenancy import Principal, Scope, as_system, current_organization_id
 from models.identity import ApiKey, Membership, Organization, User
 from models.sales import Proposal, SigningLink
-from models.tenancy import Principal, Scope, as_system, current_organization_id
 from webapp.config import Settings
 from webapp.database import organization_id
 from webapp.local.state import StateFile

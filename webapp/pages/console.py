@@ -9,8 +9,8 @@ from typing import Any
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as Answer
 
+from models.db.tenancy import as_system
 from models.states import ENGAGEMENT, PROPOSAL
-from models.tenancy import as_system
 from webapp.auth import browser
 from webapp.auth.credentials import session_of_browser, session_scope
 from webapp.auth.guard import open_to_all, requires

@@ -12,12 +12,12 @@ from uuid import UUID
 
 from sqlalchemy import CompoundSelect, select, text, union
 
-from models.access import bound
 from models.activity import ActivityEvent
-from models.base import TenantRecord, db
+from models.db.base import TenantRecord, db
+from models.db.queries import bound
+from models.db.tenancy import current_organization_id, current_principal
 from models.engagements import Engagement, EngagementContract
 from models.sales import Proposal
-from models.tenancy import current_organization_id, current_principal
 from webapp.services.jobs import enqueue
 from webapp.services.reading import Filter, Reader, equals
 

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 from sqlalchemy import ColumnElement, CursorResult, any_, delete, func, select
 
-from models.base import db
-from models.tenancy import current_organization_id
+from models.db.base import db
+from models.db.tenancy import current_organization_id
 
 
 def delete_batch(

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import String, select
 
-from models.access import bound
+from models.db.queries import bound
 from models.engagements import CustomFieldDefinition
 from webapp.services.reading import aggregate
 

@@ -13,11 +13,11 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, func, select, text, update
 
-from models.access import Row
-from models.base import db, uuid7
+from models.db.base import db, uuid7
+from models.db.queries import Row
+from models.db.tenancy import current_organization_id, current_principal, current_scope
 from models.identity import Credential, LoginSession
 from models.jobs import IdempotencyKey, Job, JobAttempt
-from models.tenancy import current_organization_id, current_principal, current_scope
 from webapp.services.batches import delete_batch
 from webapp.services.exceptions import Conflict
 from webapp.services.reading import PageRequest, Reader, aggregate, equals

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from models.access import Row
+from models.db.queries import Row
 from webapp.services.engagements.reading import ENGAGEMENTS, PROJECTS
 from webapp.services.reading import PageRequest
 from webapp.services.sales.reading import PROPOSALS

@@ -31,9 +31,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.orm import InstrumentedAttribute
 
-from models.access import Query, Row, bound
-from models.base import SoftDeletable, TenantRecord
-from models.writing import insert_read
+from models.db.base import SoftDeletable, TenantRecord
+from models.db.inserts import insert_read
+from models.db.queries import Query, Row, bound
 from webapp.services.exceptions import Invalid, NotFound
 
 MAX_LIMIT = 100

@@ -18,11 +18,11 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
-from models.access import Query, Row, bound
-from models.base import SoftDeletable, TenantRecord, Versioned, db, uuid7
+from models.db.base import SoftDeletable, TenantRecord, Versioned, db, uuid7
+from models.db.inserts import insert_records
+from models.db.queries import Query, Row, bound
+from models.db.tenancy import current_organization_id, current_scope
 from models.states import Machine
-from models.tenancy import current_organization_id, current_scope
-from models.writing import insert_records
 from webapp.services.activity import record_activity
 from webapp.services.custom_fields import DEFINITIONS, wrong_custom_fields
 from webapp.services.exceptions import (

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from models.access import execute
-from models.base import uuid7
-from models.tenancy import current_organization_id
+from models.db.base import uuid7
+from models.db.queries import execute
+from models.db.tenancy import current_organization_id
 
 PREFIXES = {"proposal": "P", "contract": "C", "order": "O", "invoice": "INV"}
 

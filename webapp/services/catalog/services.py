@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from models.access import Row
-from models.base import TenantRecord
 from models.catalog import ProjectTemplate, Service
+from models.db.base import TenantRecord
+from models.db.queries import Row
 from webapp.services.reading import Reader, equals
 from webapp.services.records import change, check_values, create_read, lock, trash
 

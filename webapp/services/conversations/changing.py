@@ -8,12 +8,12 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from models.access import Row
-from models.base import db
 from models.conversations import Conversation
+from models.db.base import db
+from models.db.queries import Row
+from models.db.tenancy import current_organization_id
 from models.projects import Project
 from models.states import CONVERSATION
-from models.tenancy import current_organization_id
 from webapp.services.conversations.reading import CONVERSATIONS
 from webapp.services.records import change, create_read, lock, move
 

@@ -12,11 +12,11 @@ from uuid import UUID
 
 from sqlalchemy import join, literal_column, select, text
 
-from models.access import Query, Row, bound
-from models.base import db
 from models.conversations import Conversation, Message
+from models.db.base import db
+from models.db.queries import Query, Row, bound
+from models.db.tenancy import current_organization_id, current_principal
 from models.projects import Project
-from models.tenancy import current_organization_id, current_principal
 from webapp.services.activity import record_activity
 from webapp.services.conversations.reading import MESSAGES
 from webapp.services.exceptions import Conflict, NotFound

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
-from models.access import bound
 from models.conversations import Conversation, Message
+from models.db.queries import bound
 from models.projects import Project
 from webapp.services.projects.reading import PROJECTS
 from webapp.services.reading import MAX_LIMIT, Filter, Reader, aggregate, among, brief, equals

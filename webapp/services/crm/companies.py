@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from models.access import Row
 from models.crm import ClientCompany
+from models.db.queries import Row
 from webapp.services.reading import Reader
 from webapp.services.records import change, check_values, create_read, lock, trash
 

@@ -9,9 +9,9 @@ from uuid import UUID
 
 from sqlalchemy import func
 
-from models.access import Row
-from models.base import TenantRecord
 from models.crm import ClientCompany, Contact
+from models.db.base import TenantRecord
+from models.db.queries import Row
 from webapp.services.crm.briefs import client_company_brief
 from webapp.services.crm.companies import COMPANIES
 from webapp.services.reading import Filter, Reader, equals

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from models.access import Row
-from models.base import TenantRecord
 from models.crm import ClientCompany, Contact, Deal
+from models.db.base import TenantRecord
+from models.db.queries import Row
+from models.db.tenancy import current_principal
 from models.states import DEAL
-from models.tenancy import current_principal
 from webapp.services.crm.briefs import client_briefs
 from webapp.services.crm.companies import COMPANIES
 from webapp.services.crm.contacts import CONTACTS

@@ -8,15 +8,15 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from models.access import Row
-from models.base import TenantRecord, db, uuid7
 from models.crm import ClientCompany, Contact, Deal
+from models.db.base import TenantRecord, db, uuid7
+from models.db.queries import Row
+from models.db.tenancy import current_organization_id, current_principal
 from models.engagements import Engagement
 from models.files import FileObject
 from models.projects import Project
 from models.sales import Contract
 from models.states import ENGAGEMENT
-from models.tenancy import current_organization_id, current_principal
 from webapp.services.activity import record_activity
 from webapp.services.engagements.reading import ENGAGEMENTS
 from webapp.services.exceptions import Invalid, NotFound, StaleVersion

@@ -11,9 +11,9 @@ from zoneinfo import available_timezones
 
 from sqlalchemy import select, update
 
-from models.base import db, uuid7
+from models.db.base import db, uuid7
+from models.db.tenancy import current_organization_id, current_principal
 from models.identity import ROLES, ApiKey, Credential, Membership, Organization, User
-from models.tenancy import current_organization_id, current_principal
 from webapp.services import secrets
 from webapp.services.exceptions import Conflict, Invalid, NotFound
 from webapp.services.records import now, refuse_duplicate

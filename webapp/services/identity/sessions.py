@@ -12,10 +12,10 @@ from uuid import UUID
 
 from sqlalchemy import select, text, update
 
-from models.access import Query, Row, ask, bound, resolve_scope
-from models.base import db, uuid7
+from models.db.base import db, uuid7
+from models.db.queries import Query, Row, ask, bound, resolve_scope
+from models.db.tenancy import current_organization_id, current_principal
 from models.identity import Credential, LoginSession, Organization, User
-from models.tenancy import current_organization_id, current_principal
 from webapp.services import secrets
 from webapp.services.exceptions import NotFound
 from webapp.services.records import now

@@ -8,13 +8,13 @@ from uuid import UUID
 
 from sqlalchemy import Select, select
 
-from models.base import TenantRecord, uuid7
 from models.catalog import Service
 from models.conversations import Conversation, Message
+from models.db.base import TenantRecord, uuid7
+from models.db.tenancy import current_organization_id
 from models.engagements import Engagement
 from models.projects import Milestone, Project, Task
 from models.states import ENGAGEMENT, PROJECT
-from models.tenancy import current_organization_id
 from webapp.services.exceptions import Conflict, Invalid
 from webapp.services.projects.phases import keep_step, move_phase
 from webapp.services.records import (

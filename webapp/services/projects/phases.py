@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from models.base import db
+from models.db.base import db
+from models.db.tenancy import current_principal
 from models.projects import PhaseChange, Project
 from models.states import PHASE, PROJECT
-from models.tenancy import current_principal
 from webapp.services.exceptions import InvalidTransition
 from webapp.services.records import lock, move
 

@@ -9,11 +9,11 @@ from uuid import UUID
 
 from sqlalchemy import Text, cast, or_, select
 
-from models.base import db
+from models.db.base import db
+from models.db.tenancy import current_organization_id
 from models.identity import Membership, Organization, User
 from models.sales import Proposal, ProposalVersion, Signature, SignedDocument, SigningLink
 from models.states import PHASE
-from models.tenancy import current_organization_id
 from webapp.services.sales.reading import created_by
 from webapp.services.sales.signed_document import render_signed_document
 

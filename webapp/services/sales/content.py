@@ -13,11 +13,11 @@ from typing import Any
 import rfc8785
 from sqlalchemy import select
 
-from models.base import db
 from models.crm import ClientCompany, Contact
+from models.db.base import db
+from models.db.tenancy import current_organization_id
 from models.identity import Organization
 from models.sales import Proposal, ProposalItem
-from models.tenancy import current_organization_id
 from webapp.services.exceptions import Invalid
 
 CONSENT_VERSION = "1"

@@ -13,17 +13,17 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from models.access import Query, bound
-from models.base import db
 from models.billing import Invoice, InvoiceLine, InvoiceSchedule, Order, OrderItem
 from models.conversations import Conversation
+from models.db.base import db
+from models.db.inserts import insert_records
+from models.db.queries import Query, bound
+from models.db.tenancy import current_organization_id, current_principal
 from models.engagements import Engagement, EngagementContract
 from models.portal import PortalAccess
 from models.projects import PhaseChange, Project
 from models.sales import Proposal, ProposalItem, Signature
 from models.states import PHASE
-from models.tenancy import current_organization_id, current_principal
-from models.writing import insert_records
 from webapp.services.activity import record_activity
 from webapp.services.billing.numbers import next_number
 from webapp.services.jobs import enqueue

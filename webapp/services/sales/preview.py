@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from models.base import db
+from models.db.base import db
+from models.db.inserts import write_jobs
+from models.db.tenancy import current_organization_id, current_scope
 from models.sales import Proposal
 from models.states import PHASE
-from models.tenancy import current_organization_id, current_scope
-from models.writing import write_jobs
 from webapp.services.records import lock
 from webapp.services.sales.fulfilment import fulfil_signature
 from webapp.services.sales.reading import created_by

@@ -9,12 +9,12 @@ from uuid import UUID
 
 from sqlalchemy import delete, func, select
 
-from models.base import TenantRecord, db
 from models.catalog import Service
 from models.crm import ClientCompany, Contact, Deal
+from models.db.base import TenantRecord, db
+from models.db.tenancy import current_organization_id, current_principal
 from models.engagements import Engagement
 from models.sales import Proposal, ProposalItem
-from models.tenancy import current_organization_id, current_principal
 from webapp.services.billing.numbers import next_number
 from webapp.services.exceptions import Conflict, Invalid, NotFound
 from webapp.services.records import change, check_values, create, lock, trash

@@ -9,8 +9,9 @@ from uuid import UUID
 from sqlalchemy import Text, cast, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from models.access import Query, bound, resolve_scope
 from models.billing import Order
+from models.db.queries import Query, bound, resolve_scope
+from models.db.tenancy import current_principal
 from models.engagements import Engagement
 from models.identity import Organization
 from models.jobs import Job
@@ -23,7 +24,6 @@ from models.sales import (
     SignedDocument,
     SigningLink,
 )
-from models.tenancy import current_principal
 from webapp.services.crm.briefs import client_briefs
 from webapp.services.exceptions import LinkReplaced, NotFound
 from webapp.services.reading import Reader, aggregate, among, brief, equals

@@ -9,11 +9,11 @@ from uuid import UUID
 
 from sqlalchemy import func, select, update
 
-from models.base import db, uuid7
+from models.db.base import db, uuid7
+from models.db.tenancy import current_organization_id, current_principal
 from models.identity import Credential
 from models.sales import Proposal, ProposalVersion, SigningLink
 from models.states import PROPOSAL
-from models.tenancy import current_organization_id, current_principal
 from webapp.services import secrets
 from webapp.services.activity import record_activity
 from webapp.services.exceptions import Conflict, Expired, Invalid, LinkReplaced, NotFound

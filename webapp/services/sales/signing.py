@@ -11,12 +11,12 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from models.base import db
 from models.crm import Deal
+from models.db.base import db
+from models.db.inserts import insert_records
+from models.db.tenancy import current_organization_id
 from models.sales import Contract, Proposal, Signature
 from models.states import CONTRACT, DEAL, PROPOSAL
-from models.tenancy import current_organization_id
-from models.writing import insert_records
 from webapp.services.billing.numbers import next_number
 from webapp.services.exceptions import AlreadySigned, ContentChanged, Invalid
 from webapp.services.jobs import enqueue

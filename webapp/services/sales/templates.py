@@ -10,10 +10,10 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from models.base import db, uuid7
 from models.catalog import ProjectTemplateMilestone, ProjectTemplateTask, Service
+from models.db.base import db, uuid7
+from models.db.tenancy import current_organization_id
 from models.projects import Milestone, Project, Task
-from models.tenancy import current_organization_id
 from webapp.services.records import now
 
 

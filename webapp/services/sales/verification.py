@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from models.access import Row, ask
+from models.db.queries import Row, ask
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 

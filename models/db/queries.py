@@ -18,9 +18,9 @@ from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
 from sqlalchemy import Select, bindparam, make_url
 
-from models.base import db
-from models.opening import PRINCIPAL, driver_of, wrapped
-from models.tenancy import Scope, current_scope
+from models.db.base import db
+from models.db.tenancy import Scope, current_scope
+from models.db.transactions import PRINCIPAL, driver_of, wrapped
 
 Row = dict[str, Any]
 

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from models.tenancy import current_organization_id
+from models.db.tenancy import current_organization_id
 
 Money = Numeric(12, 2)
 

@@ -19,9 +19,9 @@ from sqlalchemy import Column, Table
 from sqlalchemy.orm import Mapper, make_transient_to_detached
 from sqlalchemy.sql import ClauseElement
 
-from models.access import Query, Row, execute
-from models.base import TenantRecord, db
-from models.tenancy import current_scope
+from models.db.base import TenantRecord, db
+from models.db.queries import Query, Row, execute
+from models.db.tenancy import current_scope
 
 R = TypeVar("R", bound=TenantRecord)
 

@@ -25,8 +25,8 @@ from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, SessionTransaction
 
-from models.base import db
-from models.tenancy import Scope, current_scope
+from models.db.base import db
+from models.db.tenancy import Scope, current_scope
 
 PRINCIPAL = """
     q.organization_id AS principal_organization_id, q.credential_id AS principal_credential_id,

@@ -1,0 +1,1 @@
+"""The driver's side of the database, apart from the tables: sessions, tenants, statements."""
