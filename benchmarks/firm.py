@@ -15,12 +15,12 @@ from psycopg.rows import dict_row
 from benchmarks.sender import Sender, http
 from benchmarks.stage import Database, Server, Stage
 from models.db.tenancy import Scope
-from webapp.logs import configure_logs
+from webapp.core.logs import configure_logs
+from webapp.core.transaction import in_transaction
 from webapp.schemas.sales import ProposalCreate
 from webapp.services import secrets
 from webapp.services.sales.proposals import create_proposal
 from webapp.services.sales.sending import send_proposal
-from webapp.transaction import in_transaction
 
 T = TypeVar("T")
 

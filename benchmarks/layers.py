@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 import webapp.requests
 from models.db import transactions as opening
 from webapp.api.answers import Answer
-from webapp.publisher import Publisher
+from webapp.core.job_hints import Publisher
 
 DATABASE = "database: the driver waits"
 REST = "routing, guard, services and the rest"

@@ -24,7 +24,7 @@ from benchmarks.wiretap import RoundTrip, WireTap
 from tasks.base import run_job
 from webapp import create_app
 from webapp.config import Settings
-from webapp.logs import configure_logs
+from webapp.core.logs import configure_logs
 
 CALLS = 100  # of each kind, a second time through the wiretap
 WARM_UP = 20

@@ -35,14 +35,14 @@ from models.db.base import db, uuid7
 from models.db.tenancy import as_system
 from webapp import create_app
 from webapp.config import DEFAULT_WEB_THREADS, Settings
-from webapp.database import migrate
+from webapp.core.database import migrate
+from webapp.core.transaction import in_transaction
 from webapp.local.postgres import EmbeddedPostgres
 from webapp.local.processes import HOST, StartError, free_port, spawn, stop
 from webapp.local.state import StateFile
 from webapp.local.up import processes
 from webapp.local.valkey import EmbeddedValkey
 from webapp.services.identity.accounts import create_api_key, create_organization
-from webapp.transaction import in_transaction
 
 assert tasks  # registers every kind of job
 

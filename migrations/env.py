@@ -5,7 +5,7 @@ from alembic import context
 import models
 from models.db.base import Base
 from webapp.config import Settings
-from webapp.database import owner_engine
+from webapp.core.database import owner_engine
 
 assert models  # registers every table
 

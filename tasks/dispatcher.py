@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tasks.base import KINDS, run_job
 from webapp.config import Settings
-from webapp.publisher import Publisher
+from webapp.core.job_hints import Publisher
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from flask import current_app
 
 from tasks.base import job
-from webapp.mail import compose, deliver
+from webapp.core.mail import compose, deliver
 from webapp.services import secrets
 from webapp.services.sales import after_signing, fulfilment, sending
 

@@ -23,7 +23,7 @@ from tests.support.stack import Stack
 from tests.support.tenants import Api, Tenant
 from webapp import create_app
 from webapp.config import Settings
-from webapp.database import migrate
+from webapp.core.database import migrate
 from webapp.local.postgres import EmbeddedPostgres
 from webapp.local.valkey import EmbeddedValkey
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from alembic.util import CommandError
 
 from webapp.config import Settings
-from webapp.database import check_models, migrate
+from webapp.core.database import check_models, migrate
 from webapp.local.postgres import EmbeddedPostgres
 
 

@@ -25,10 +25,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     from webapp import api, pages
     from webapp.auth.guard import refuse_unguarded_routes
     from webapp.config import Settings
+    from webapp.core.formats import init_formats
+    from webapp.core.logs import configure_logs
     from webapp.errors import init_errors
     from webapp.extensions import init_extensions
-    from webapp.formats import init_formats
-    from webapp.logs import configure_logs
     from webapp.requests import init_requests
     from webapp.waiting import init_waiting
 

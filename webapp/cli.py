@@ -63,8 +63,8 @@ def migrate(revision: str, check: bool) -> None:
     """Bring the database up to date."""
     from alembic.util import CommandError
 
-    from webapp import database
     from webapp.config import Settings
+    from webapp.core import database
     from webapp.local.beside import use_settings_beside
 
     use_settings_beside()

@@ -11,7 +11,7 @@ from flask_limiter.util import get_remote_address
 
 from models.db.base import db
 from models.db.transactions import watch_sessions
-from webapp.publisher import Publisher
+from webapp.core.job_hints import Publisher
 
 # Kinds whose jobs are drained in batches: one hint stands for many rows.
 BATCHED_KINDS = ("activity.record", "conversations.touch")

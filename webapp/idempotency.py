@@ -16,8 +16,8 @@ from models.db.base import uuid7
 from models.db.inserts import execute_with_jobs
 from models.db.tenancy import Scope, current_principal
 from webapp.api.answers import Answer
+from webapp.core.transaction import RunAgain
 from webapp.services.exceptions import IdempotencyKeyReused, Invalid
-from webapp.transaction import RunAgain
 
 HEADER = "Idempotency-Key"
 MAX_LENGTH = 255

@@ -1,6 +1,6 @@
 """Guard the tenants: row-level security, rights of the roles, and who a credential lets in.
 
-The roles themselves are made by `webapp.database` before the migrations run. Sources:
+The roles themselves are made by `webapp.core.database` before the migrations run. Sources:
 architecture.md, *Tenancy*; stack.md, *The read path*; reliability.md, *Job table*.
 """
 

@@ -27,7 +27,7 @@ from tests.chaos.proxy import Proxy
 from tests.support.stack import Stack
 from webapp import create_app
 from webapp.config import Settings
-from webapp.database import migrate
+from webapp.core.database import migrate
 from webapp.local.postgres import EmbeddedPostgres
 from webapp.local.processes import HOST
 from webapp.local.supervisor import Command, Log, Supervisor

@@ -13,7 +13,7 @@ import redis
 
 from tests.conftest import OwnStack
 from tests.support.tenants import Api, Tenant, eventually
-from webapp.publisher import BATCH_HINT_SECONDS
+from webapp.core.job_hints import BATCH_HINT_SECONDS
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from tests.mutants.model import Mutant, without
 BASE = "tasks/base.py"
 DISPATCHER = "tasks/dispatcher.py"
 TENANTS = "migrations/versions/0002_guard_tenants.py"
-PUBLISHER = "webapp/publisher.py"
+PUBLISHER = "webapp/core/job_hints.py"
 
 _contention = "tests/tasks/test_contention.py::test_{}".format
 _dispatcher = "tests/tasks/test_dispatcher.py::test_{}".format
@@ -170,14 +170,14 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "the hint after the commit",
-        "webapp/transaction.py",
+        "webapp/core/transaction.py",
         "    publish(scope)\n    return result",
         "    return result",
         _publishing("a_committed_request_leaves_a_hint_and_a_refused_one_does_not"),
     ),
     without(
         "the jobs' rows before the commit",
-        "webapp/transaction.py",
+        "webapp/core/transaction.py",
         "        write_jobs()\n",
         "",
         _publishing("a_committed_request_leaves_a_hint_and_a_refused_one_does_not"),
@@ -222,7 +222,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "the commit before the hint",
-        "webapp/transaction.py",
+        "webapp/core/transaction.py",
         "                result = work()\n",
         "                try:\n"
         "                    result = work()\n"
@@ -246,7 +246,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "the repetition of a transaction that met a deadlock",
-        "webapp/transaction.py",
+        "webapp/core/transaction.py",
         "_RETRYABLE = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)",
         "_RETRYABLE = ()",
         "tests/test_transaction.py::test_of_two_transactions_in_each_others_way_both_succeed",

@@ -20,8 +20,8 @@ from werkzeug.test import TestResponse
 from models.db.base import db, uuid7
 from models.db.tenancy import as_system
 from tasks.base import KINDS, run_job
+from webapp.core.transaction import in_transaction
 from webapp.services.identity.accounts import create_api_key, create_organization
-from webapp.transaction import in_transaction
 
 T = TypeVar("T")
 

@@ -18,9 +18,9 @@ from models.db.tenancy import as_system
 from models.jobs import MAX_ATTEMPTS
 from tasks import base
 from tests.support.tenants import Tenant
+from webapp.core.transaction import in_transaction
 from webapp.services.exceptions import Conflict
 from webapp.services.jobs import enqueue
-from webapp.transaction import in_transaction
 
 SECRET = "canary-7f3a-secret"
 effects: list[Any] = []

@@ -21,8 +21,8 @@ from models.db.tenancy import Scope, in_scope
 from webapp.api.answers import Answer
 from webapp.auth.credentials import api_key_scope
 from webapp.auth.guard import checked, read_in
+from webapp.core.transaction import in_transaction
 from webapp.idempotency import HEADER, key_of_request, once
-from webapp.transaction import in_transaction
 
 Function = Callable[..., Any]
 Finish = Callable[[Answer], Answer]

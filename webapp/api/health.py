@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from models.db.base import db
 from webapp.auth.guard import open_to_all
-from webapp.database import head_revision
+from webapp.core.database import head_revision
 
 blueprint = Blueprint("health", __name__)
 

@@ -12,7 +12,7 @@ from models.db.queries import resolve_scope
 from models.db.tenancy import Scope, in_scope
 from webapp.auth.credentials import SAFE_METHODS, api_key_scope
 from webapp.auth.permissions import ALL_PERMISSIONS
-from webapp.transaction import in_transaction
+from webapp.core.transaction import in_transaction
 
 View = Callable[..., Any]
 

@@ -82,7 +82,7 @@ def make_app() -> Flask:
 
 def in_organization(slug: str, work: Callable[[], T]) -> T:
     """Run `work` in the organization with this slug, in one transaction."""
-    from webapp.database import organization_id
+    from webapp.core.database import organization_id
 
     app = make_app()
     found = organization_id(app.config["SETTINGS"], slug)
@@ -94,7 +94,7 @@ def in_organization(slug: str, work: Callable[[], T]) -> T:
 def run_as(app: Flask, organization_id: Any, work: Callable[[], T]) -> T:
     """Run `work` in one transaction of this organization."""
     from models.db.tenancy import as_system
-    from webapp.transaction import in_transaction
+    from webapp.core.transaction import in_transaction
 
     with app.app_context():
         return in_transaction(as_system(organization_id), work)
@@ -108,7 +108,7 @@ def each_organization(app: Flask, slug: str | None = None) -> dict[str, Any]:
     """
     from sqlalchemy import text
 
-    from webapp.database import owner_engine
+    from webapp.core.database import owner_engine
 
     with owner_engine(app.config["SETTINGS"]).connect() as connection:
         rows = connection.execute(text("SELECT slug, id FROM organizations ORDER BY slug"))

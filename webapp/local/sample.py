@@ -23,7 +23,8 @@ from models.db.tenancy import Principal, Scope, as_system, current_organization_
 from models.identity import ApiKey, Membership, Organization, User
 from models.sales import Proposal, SigningLink
 from webapp.config import Settings
-from webapp.database import organization_id
+from webapp.core.database import organization_id
+from webapp.core.transaction import in_transaction
 from webapp.local.state import StateFile
 from webapp.services import secrets
 from webapp.services.catalog.services import create_service
@@ -32,7 +33,6 @@ from webapp.services.identity.accounts import create_api_key, create_organizatio
 from webapp.services.records import now
 from webapp.services.sales.proposals import create_proposal
 from webapp.services.sales.sending import send_proposal
-from webapp.transaction import in_transaction
 
 NAME = "Northlight Studio"
 SLUG = "northlight-studio"

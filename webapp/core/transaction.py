@@ -18,7 +18,7 @@ from models.db.base import db
 from models.db.inserts import write_jobs
 from models.db.tenancy import Scope, in_scope
 from models.db.transactions import StaleConnection
-from webapp.publisher import publisher
+from webapp.core.job_hints import publisher
 from webapp.services.exceptions import Unavailable
 
 T = TypeVar("T")

@@ -39,7 +39,7 @@ def owner_engine(settings: Settings) -> Engine:
 def alembic_config(connection: Connection | None = None) -> Config:
     config = Config()
     config.set_main_option(
-        "script_location", str(Path(__file__).resolve().parent.parent / "migrations")
+        "script_location", str(Path(__file__).resolve().parents[2] / "migrations")
     )
     config.attributes["connection"] = connection
     return config
