@@ -13,10 +13,10 @@ import structlog
 from marshmallow import Schema
 from sqlalchemy.orm import Session
 
-import webapp.requests
+import webapp.http.middleware
 from models.db import transactions as opening
-from webapp.api.answers import Answer
 from webapp.core.job_hints import Publisher
+from webapp.http.responses import Answer
 
 DATABASE = "database: the driver waits"
 REST = "routing, guard, services and the rest"
@@ -57,8 +57,8 @@ class Layers:
                 undo.callback(setattr, owner, name, original)
                 setattr(owner, name, self._timed(layer, original))
             # A fresh one: a logger in use has its level and its stream bound already.
-            undo.callback(setattr, webapp.requests, "log", webapp.requests.log)
-            webapp.requests.log = _TimedLog(self._timed)
+            undo.callback(setattr, webapp.http.middleware, "log", webapp.http.middleware.log)
+            webapp.http.middleware.log = _TimedLog(self._timed)
             yield self
 
     def measure(self, call: Callable[[], Any]) -> float:

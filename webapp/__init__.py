@@ -27,10 +27,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     from webapp.config import Settings
     from webapp.core.formats import init_formats
     from webapp.core.logs import configure_logs
-    from webapp.errors import init_errors
     from webapp.extensions import init_extensions
-    from webapp.requests import init_requests
-    from webapp.waiting import init_waiting
+    from webapp.http.errors import init_errors
+    from webapp.http.middleware import init_requests
+    from webapp.http.wait import init_waiting
 
     assert models  # every table is known before the first mapper is used
     settings = settings or Settings.from_environment()

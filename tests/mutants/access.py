@@ -7,7 +7,7 @@ from tests.mutants.model import Mutant, without
 TENANTS = "migrations/versions/0002_guard_tenants.py"
 PERMISSIONS = "webapp/auth/permissions.py"
 BROWSER = "webapp/auth/browser.py"
-IDEMPOTENCY = "webapp/idempotency.py"
+IDEMPOTENCY = "webapp/http/idempotency.py"
 SCHEMAS = "webapp/schemas/base.py"
 
 _bad = "tests/functional/test_bad_input.py::{}".format
@@ -46,7 +46,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "the number of proxies that are believed",
-        "webapp/requests.py",
+        "webapp/http/middleware.py",
         "x_for=hops, x_proto=hops",
         "x_for=hops + 1, x_proto=hops",
         "tests/webapp/test_requests.py"
@@ -206,7 +206,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "the pattern of the route in the log",
-        "webapp/requests.py",
+        "webapp/http/middleware.py",
         "environ[_ROUTE] = rule.rule",
         "environ[_ROUTE] = request.path",
         "tests/functional/test_logs.py::test_no_secret_reaches_a_log",

@@ -18,11 +18,11 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from models.db.tenancy import Scope, in_scope
-from webapp.api.answers import Answer
 from webapp.auth.credentials import api_key_scope
 from webapp.auth.guard import checked, read_in
 from webapp.core.transaction import in_transaction
-from webapp.idempotency import HEADER, key_of_request, once
+from webapp.http.idempotency import HEADER, key_of_request, once
+from webapp.http.responses import Answer
 
 Function = Callable[..., Any]
 Finish = Callable[[Answer], Answer]

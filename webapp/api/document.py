@@ -32,7 +32,7 @@ class DocumentedApi(Api):
     ERROR_SCHEMA = Problem
 
     def _register_error_handlers(self) -> None:
-        """webapp/errors.py maps all errors, once."""
+        """webapp/http/errors.py maps all errors, once."""
 
 
 def make_api(app: Flask) -> DocumentedApi:

@@ -8,10 +8,10 @@ from marshmallow import validate
 
 from models.db.tenancy import current_principal
 from models.jobs import JOB_STATES
-from webapp.api.answers import Answer
 from webapp.api.crud import Crud
 from webapp.api.desk import Desk
 from webapp.auth.permissions import may
+from webapp.http.responses import Answer
 from webapp.schemas.base import PlainText
 from webapp.schemas.jobs import JobOut, JobProgress
 from webapp.services.jobs import JOBS

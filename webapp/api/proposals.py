@@ -12,10 +12,10 @@ from models.db.base import db
 from models.db.tenancy import current_principal
 from models.sales import Proposal
 from models.states import PROPOSAL
-from webapp.api.answers import Answer, expected_version
 from webapp.api.crud import Crud
 from webapp.api.desk import Desk
 from webapp.api.waiting import finish_with_job
+from webapp.http.responses import Answer, expected_version
 from webapp.schemas.base import NAME_LENGTH, PlainText, StateIn, reference
 from webapp.schemas.sales import (
     CertificateOut,

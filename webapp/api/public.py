@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from webapp.api.answers import Answer
 from webapp.api.desk import Desk
 from webapp.api.proposals import pdf_answer
 from webapp.api.waiting import finish_with_job
 from webapp.auth.credentials import signing_link_scope
-from webapp.evidence import evidence_of_request, viewed_by_client
 from webapp.extensions import limit_anybody
+from webapp.http.responses import Answer
+from webapp.http.signing_link import evidence_of_request, viewed_by_client
 from webapp.schemas.sales import (
     DeclineIn,
     PublicProposalOut,

@@ -16,9 +16,9 @@ from sqlalchemy import update
 from models.db.base import db
 from models.db.tenancy import Scope, current_principal, current_scope
 from models.jobs import IdempotencyKey
-from webapp.api.answers import Answer
 from webapp.core.transaction import in_transaction
-from webapp.waiting import DEFAULT_SECONDS, done_within
+from webapp.http.responses import Answer
+from webapp.http.wait import DEFAULT_SECONDS, done_within
 
 MAX_SECONDS = 30
 

@@ -1,4 +1,4 @@
-"""What can go wrong, by condition. `webapp/errors.py` maps each to HTTP, once."""
+"""What can go wrong, by condition. `webapp/http/errors.py` maps each to HTTP, once."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ from flask import request
 from models.db.base import uuid7
 from models.db.inserts import execute_with_jobs
 from models.db.tenancy import Scope, current_principal
-from webapp.api.answers import Answer
 from webapp.core.transaction import RunAgain
+from webapp.http.responses import Answer
 from webapp.services.exceptions import IdempotencyKeyReused, Invalid
 
 HEADER = "Idempotency-Key"
