@@ -151,7 +151,7 @@ def key_create(slug: str, role: str, name: str, scopes: tuple[str, ...], as_json
 @main.command()
 def openapi() -> None:
     """Print the OpenAPI document."""
-    from webapp.api.document import document
+    from webapp.api.framework.openapi import document
 
     click.echo(json.dumps(document(make_app()), indent=2))
 

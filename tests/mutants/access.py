@@ -39,7 +39,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "the permission to read what is expanded",
-        "webapp/api/crud.py",
+        "webapp/api/framework/resource.py",
         '            demand(current_principal(), f"{reader.domain}:read")\n',
         "",
         _bad("TestCredentials::test_expanding_needs_the_right_to_read_what_is_expanded"),

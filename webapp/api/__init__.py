@@ -21,7 +21,7 @@ from webapp.api import (
     services,
     verification,
 )
-from webapp.api.document import make_api
+from webapp.api.framework.openapi import make_api
 
 RESOURCES = (
     engagements, activity, projects, conversations, messages, proposals, public, verification,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from marshmallow import validate
 
-from webapp.api.crud import Crud
-from webapp.api.desk import Desk
+from webapp.api.framework.operations import Desk
+from webapp.api.framework.resource import Crud
 from webapp.schemas.activity import ActivityEventOut
 from webapp.schemas.base import PlainText
 from webapp.services.activity import TIMELINE

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from webapp.api.crud import Crud
-from webapp.api.desk import Desk
+from webapp.api.framework.operations import Desk
+from webapp.api.framework.resource import Crud
 from webapp.schemas.crm import CompanyChange, CompanyCreate, CompanyOut
 from webapp.services.crm import companies as services
 from webapp.services.crm.companies import COMPANIES

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from webapp.api.crud import Crud
-from webapp.api.desk import Desk
+from webapp.api.framework.operations import Desk
+from webapp.api.framework.resource import Crud
 from webapp.schemas.base import EMAIL, PlainText, reference
 from webapp.schemas.crm import ContactChange, ContactCreate, ContactOut
 from webapp.services.crm import contacts as services

@@ -5,8 +5,8 @@ from __future__ import annotations
 from webargs.fields import DelimitedList
 
 from models.states import CONVERSATION
-from webapp.api.crud import Crud
-from webapp.api.desk import Desk
+from webapp.api.framework.operations import Desk
+from webapp.api.framework.resource import Crud
 from webapp.schemas.base import StateIn
 from webapp.schemas.conversations import ConversationChange, ConversationCreate, ConversationOut
 from webapp.services.conversations import changing

@@ -5,8 +5,8 @@ from __future__ import annotations
 from webargs.fields import DelimitedList
 
 from models.states import DEAL
-from webapp.api.crud import Crud
-from webapp.api.desk import Desk
+from webapp.api.framework.operations import Desk
+from webapp.api.framework.resource import Crud
 from webapp.schemas.base import StateIn, name, reference
 from webapp.schemas.crm import DealChange, DealCreate, DealOut
 from webapp.services.crm import deals as services

@@ -6,8 +6,8 @@ from marshmallow import validate
 from webargs.fields import DelimitedList
 
 from models.states import ENGAGEMENT
-from webapp.api.crud import Crud
-from webapp.api.desk import Desk
+from webapp.api.framework.operations import Desk
+from webapp.api.framework.resource import Crud
 from webapp.schemas.base import NAME_LENGTH, PlainText, StateIn, reference
 from webapp.schemas.engagements import EngagementChange, EngagementCreate, EngagementOut
 from webapp.services.engagements import changing

@@ -8,8 +8,8 @@ from marshmallow import validate
 
 from models.db.tenancy import current_principal
 from models.jobs import JOB_STATES
-from webapp.api.crud import Crud
-from webapp.api.desk import Desk
+from webapp.api.framework.operations import Desk
+from webapp.api.framework.resource import Crud
 from webapp.auth.permissions import may
 from webapp.http.responses import Answer
 from webapp.schemas.base import PlainText

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from marshmallow import fields
 
-from webapp.api.crud import Crud
-from webapp.api.desk import Desk
+from webapp.api.framework.operations import Desk
+from webapp.api.framework.resource import Crud
 from webapp.schemas.conversations import MessageCreate, MessageOut
 from webapp.services.conversations import messages as services
 from webapp.services.conversations.reading import CONVERSATIONS, MESSAGES

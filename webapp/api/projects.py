@@ -5,8 +5,8 @@ from __future__ import annotations
 from webargs.fields import DelimitedList
 
 from models.states import PHASE, PROJECT
-from webapp.api.crud import Crud
-from webapp.api.desk import Desk
+from webapp.api.framework.operations import Desk
+from webapp.api.framework.resource import Crud
 from webapp.schemas.base import StateIn, reference
 from webapp.schemas.projects import AdvanceIn, ProjectChange, ProjectCreate, ProjectOut
 from webapp.services.projects import changing

@@ -12,8 +12,8 @@ from models.db.base import db
 from models.db.tenancy import current_principal
 from models.sales import Proposal
 from models.states import PROPOSAL
-from webapp.api.crud import Crud
-from webapp.api.desk import Desk
+from webapp.api.framework.operations import Desk
+from webapp.api.framework.resource import Crud
 from webapp.api.waiting import finish_with_job
 from webapp.http.responses import Answer, expected_version
 from webapp.schemas.base import NAME_LENGTH, PlainText, StateIn, reference

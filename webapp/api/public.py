@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from webapp.api.desk import Desk
+from webapp.api.framework.operations import Desk
 from webapp.api.proposals import pdf_answer
 from webapp.api.waiting import finish_with_job
 from webapp.auth.credentials import signing_link_scope

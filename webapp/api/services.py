@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from marshmallow import fields
 
-from webapp.api.crud import Crud
-from webapp.api.desk import Desk
+from webapp.api.framework.operations import Desk
+from webapp.api.framework.resource import Crud
 from webapp.schemas.base import reference
 from webapp.schemas.catalog import ServiceChange, ServiceCreate, ServiceOut
 from webapp.services.catalog import services as catalog

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from webapp.api.desk import Desk
+from webapp.api.framework.operations import Desk
 from webapp.auth.guard import open_to_all
 from webapp.extensions import limiter
 from webapp.schemas.sales import VerificationOut

@@ -12,7 +12,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 from webargs.fields import DelimitedList
 
 from models.db.tenancy import current_principal
-from webapp.api.desk import Desk
+from webapp.api.framework.operations import Desk
 from webapp.auth.permissions import demand
 from webapp.http.responses import Answer, expected_version
 from webapp.schemas.base import Input, Output, PlainText, Related
