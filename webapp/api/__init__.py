@@ -1,31 +1,24 @@
-"""The front desk: REST resources, one module each."""
+"""The REST API: resources by domain, one module each."""
 
 from __future__ import annotations
 
 from flask import Flask
 
-from webapp.api import (
-    activity,
-    companies,
-    contacts,
-    conversations,
-    deals,
-    engagements,
-    health,
-    jobs,
-    messages,
-    orders,
-    projects,
-    proposals,
-    public,
-    services,
-    verification,
-)
+from webapp.api import health
+from webapp.api.activity import timeline
+from webapp.api.billing import orders
+from webapp.api.catalog import services
+from webapp.api.conversations import conversations, messages
+from webapp.api.crm import companies, contacts, deals
+from webapp.api.engagements import engagements
 from webapp.api.framework.openapi import make_api
+from webapp.api.jobs import jobs
+from webapp.api.projects import projects
+from webapp.api.sales import proposals, signing_links, verification
 
 RESOURCES = (
-    engagements, activity, projects, conversations, messages, proposals, public, verification,
-    orders, companies, contacts, deals, services, jobs,
+    engagements, timeline, projects, conversations, messages, proposals, signing_links,
+    verification, orders, companies, contacts, deals, services, jobs,
 )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from webapp.api.framework.operations import Desk
-from webapp.api.proposals import pdf_answer
+from webapp.api.sales.proposals import pdf_answer
 from webapp.api.waiting import finish_with_job
 from webapp.auth.credentials import signing_link_scope
 from webapp.extensions import limit_anybody
