@@ -19,7 +19,7 @@ from benchmarks.stage import Server, Stage
 from benchmarks.targets import Target
 from models.projects import Project
 from models.states import PROJECT
-from webapp.services.records import lock, move
+from webapp.services.common.writes import lock, move
 
 PROJECTS = 200  # each with one conversation
 CONNECTIONS = 16

@@ -18,7 +18,7 @@ from models.db.tenancy import Scope
 from webapp.core.logs import configure_logs
 from webapp.core.transaction import in_transaction
 from webapp.schemas.sales import ProposalCreate
-from webapp.services import secrets
+from webapp.services.common import secrets
 from webapp.services.sales.proposals import create_proposal
 from webapp.services.sales.sending import send_proposal
 

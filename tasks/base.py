@@ -25,7 +25,7 @@ from models.db.inserts import execute_with_jobs
 from models.db.queries import ask, execute
 from models.db.tenancy import as_system
 from webapp.core.transaction import in_transaction
-from webapp.services.exceptions import DomainError
+from webapp.services.common.exceptions import DomainError
 
 log = structlog.get_logger(__name__)
 

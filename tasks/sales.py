@@ -10,7 +10,7 @@ from flask import current_app
 
 from tasks.base import job
 from webapp.core.mail import compose, deliver
-from webapp.services import secrets
+from webapp.services.common import secrets
 from webapp.services.sales import after_signing, fulfilment, sending
 
 

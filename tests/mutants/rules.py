@@ -6,10 +6,10 @@ from tests.mutants.model import Mutant, without
 
 SIGNING = "webapp/services/sales/signing.py"
 SENDING = "webapp/services/sales/sending.py"
-RECORDS = "webapp/services/records.py"
+RECORDS = "webapp/services/common/writes.py"
 MESSAGES = "webapp/services/conversations/messages.py"
 RETENTION = "webapp/services/retention.py"
-READING = "webapp/services/reading.py"
+READING = "webapp/services/common/reads.py"
 
 _bad = "tests/functional/test_bad_input.py::{}".format
 _expiry = "tests/functional/test_expiry.py::test_{}".format

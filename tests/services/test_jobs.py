@@ -17,7 +17,7 @@ from models.jobs import MAX_ATTEMPTS, IdempotencyKey, Job, JobAttempt
 from tasks.base import worker_name
 from tests.support.tenants import Tenant
 from webapp.services import jobs
-from webapp.services.exceptions import Conflict, NotFound
+from webapp.services.common.exceptions import Conflict, NotFound
 from webapp.services.identity.accounts import create_user
 
 TERMINAL = ("done", "dead", "cancelled")

@@ -19,7 +19,7 @@ from models.jobs import MAX_ATTEMPTS
 from tasks import base
 from tests.support.tenants import Tenant
 from webapp.core.transaction import in_transaction
-from webapp.services.exceptions import Conflict
+from webapp.services.common.exceptions import Conflict
 from webapp.services.jobs import enqueue
 
 SECRET = "canary-7f3a-secret"

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from flask import current_app, request
 from werkzeug.wrappers import Response
 
-from webapp.services.exceptions import Forbidden
-from webapp.services.secrets import is_link_token
+from webapp.services.common.exceptions import Forbidden
+from webapp.services.common.secrets import is_link_token
 
 SESSION = "session"
 LOGIN = "login"  # binds the log-in form to its browser, before there is a session

@@ -9,8 +9,8 @@ from flask import request
 from models.db.tenancy import Principal, Scope
 from webapp.auth import browser
 from webapp.auth.permissions import demand
-from webapp.services import secrets
-from webapp.services.exceptions import NotFound, Unauthorized
+from webapp.services.common import secrets
+from webapp.services.common.exceptions import NotFound, Unauthorized
 
 Admit = Callable[[Principal | None], None]
 

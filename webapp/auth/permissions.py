@@ -6,7 +6,7 @@ A permission is `<domain>:<read|write|…>`. Everything that is not given is den
 from __future__ import annotations
 
 from models.db.tenancy import Principal
-from webapp.services.exceptions import Forbidden
+from webapp.services.common.exceptions import Forbidden
 
 DOMAINS = (
     "identity", "crm", "catalog", "sales", "engagements", "projects", "conversations",

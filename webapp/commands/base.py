@@ -56,7 +56,7 @@ def _explain(error: Exception) -> tuple[str | None, int]:
 
     from webapp.config import SettingsError
     from webapp.local.processes import StartError
-    from webapp.services.exceptions import DomainError
+    from webapp.services.common.exceptions import DomainError
 
     if isinstance(error, StartError):
         return str(error), error.status

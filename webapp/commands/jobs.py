@@ -119,7 +119,7 @@ def _retry_all(state: str, kind: str | None, slug: str | None) -> int:
 
 def _where_it_is(job_id: UUID, act: Callable[[], Any]) -> dict[str, Any]:
     """Do `act` in the organization that has the job; ends the program if none has it."""
-    from webapp.services.exceptions import NotFound
+    from webapp.services.common.exceptions import NotFound
 
     app = make_app()
     for name, organization_id in each_organization(app).items():

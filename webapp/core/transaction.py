@@ -19,7 +19,7 @@ from models.db.inserts import write_jobs
 from models.db.tenancy import Scope, in_scope
 from models.db.transactions import StaleConnection
 from webapp.core.job_hints import publisher
-from webapp.services.exceptions import Unavailable
+from webapp.services.common.exceptions import Unavailable
 
 T = TypeVar("T")
 

@@ -20,7 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, TooManyRequests
 
 from webapp.extensions import limiter
-from webapp.services import exceptions as domain
+from webapp.services.common import exceptions as domain
 
 log = structlog.get_logger(__name__)
 

@@ -17,7 +17,7 @@ from models.db.inserts import execute_with_jobs
 from models.db.tenancy import Scope, current_principal
 from webapp.core.transaction import RunAgain
 from webapp.http.responses import Answer
-from webapp.services.exceptions import IdempotencyKeyReused, Invalid
+from webapp.services.common.exceptions import IdempotencyKeyReused, Invalid
 
 HEADER = "Idempotency-Key"
 MAX_LENGTH = 255

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from flask import Response, request
 
-from webapp.services.exceptions import StaleVersion
+from webapp.services.common.exceptions import StaleVersion
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

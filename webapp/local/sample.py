@@ -26,11 +26,11 @@ from webapp.config import Settings
 from webapp.core.database import organization_id
 from webapp.core.transaction import in_transaction
 from webapp.local.state import StateFile
-from webapp.services import secrets
 from webapp.services.catalog.services import create_service
-from webapp.services.exceptions import Conflict
+from webapp.services.common import secrets
+from webapp.services.common.exceptions import Conflict
+from webapp.services.common.writes import now
 from webapp.services.identity.accounts import create_api_key, create_organization, create_user
-from webapp.services.records import now
 from webapp.services.sales.proposals import create_proposal
 from webapp.services.sales.sending import send_proposal
 

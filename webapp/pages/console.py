@@ -16,7 +16,7 @@ from webapp.auth.credentials import session_of_browser, session_scope
 from webapp.auth.guard import open_to_all, requires
 from webapp.core.transaction import in_transaction
 from webapp.extensions import limiter
-from webapp.services.exceptions import Forbidden, Unauthorized
+from webapp.services.common.exceptions import Forbidden, Unauthorized
 from webapp.services.identity import sessions
 from webapp.services.overview import latest_engagements, latest_proposals
 

@@ -21,7 +21,13 @@ from webapp.http.errors import flatten
 from webapp.http.signing_link import evidence_of_request, viewed_by_client
 from webapp.http.wait import DEFAULT_SECONDS, done_within
 from webapp.schemas.sales import DeclineIn, PublicSigningResult, SignIn
-from webapp.services.exceptions import Conflict, ContentChanged, Invalid, LinkReplaced, NotFound
+from webapp.services.common.exceptions import (
+    Conflict,
+    ContentChanged,
+    Invalid,
+    LinkReplaced,
+    NotFound,
+)
 from webapp.services.sales.reading import created_by, linked_to_caller, signed_document
 from webapp.services.sales.sending import decline_by_link
 from webapp.services.sales.signing import Signed, sign_by_link

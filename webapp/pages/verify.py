@@ -10,7 +10,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from webapp.auth.guard import open_to_all
 from webapp.extensions import limiter
-from webapp.services.exceptions import Invalid
+from webapp.services.common.exceptions import Invalid
 from webapp.services.sales.verification import is_sha256, verify_document
 
 blueprint = Blueprint("verify", __name__, url_prefix="/verify")

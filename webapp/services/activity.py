@@ -18,8 +18,8 @@ from models.db.queries import bound
 from models.db.tenancy import current_organization_id, current_principal
 from models.engagements import Engagement, EngagementContract
 from models.sales import Proposal
+from webapp.services.common.reads import Filter, Reader, equals
 from webapp.services.jobs import enqueue
-from webapp.services.reading import Filter, Reader, equals
 
 
 def record_activity(

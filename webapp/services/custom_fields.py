@@ -10,7 +10,7 @@ from sqlalchemy import String, select
 
 from models.db.queries import bound
 from models.engagements import CustomFieldDefinition
-from webapp.services.reading import aggregate
+from webapp.services.common.reads import aggregate
 
 # The definitions for the kind of record that `entity_type` names, as a JSON list.
 DEFINITIONS = aggregate(

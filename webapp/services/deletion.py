@@ -12,7 +12,7 @@ from sqlalchemy import any_, func, not_, select
 from models.db.base import db, uuid7
 from models.db.tenancy import current_organization_id
 from models.identity import Organization
-from webapp.services.batches import delete_batch
+from webapp.services.common.batches import delete_batch
 from webapp.services.jobs import enqueue
 from webapp.services.retention import GONE_BEFORE, IDS, RULES, TENANT, Rule
 

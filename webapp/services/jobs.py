@@ -18,9 +18,9 @@ from models.db.queries import Row
 from models.db.tenancy import current_organization_id, current_principal, current_scope
 from models.identity import Credential, LoginSession
 from models.jobs import IdempotencyKey, Job, JobAttempt
-from webapp.services.batches import delete_batch
-from webapp.services.exceptions import Conflict
-from webapp.services.reading import PageRequest, Reader, aggregate, equals
+from webapp.services.common.batches import delete_batch
+from webapp.services.common.exceptions import Conflict
+from webapp.services.common.reads import PageRequest, Reader, aggregate, equals
 
 BATCH = 1000
 STOPPED = ("dead", "cancelled")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from models.db.queries import Row
+from webapp.services.common.reads import PageRequest
 from webapp.services.engagements.reading import ENGAGEMENTS, PROJECTS
-from webapp.services.reading import PageRequest
 from webapp.services.sales.reading import PROPOSALS
 
 _LATEST = PageRequest(limit=10)

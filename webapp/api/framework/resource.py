@@ -16,13 +16,7 @@ from webapp.api.framework.operations import Desk
 from webapp.auth.permissions import demand
 from webapp.http.responses import Answer, expected_version
 from webapp.schemas.base import Input, Output, PlainText, Related
-from webapp.services.reading import (
-    DEFAULT_LIMIT,
-    MAX_LIMIT,
-    Page,
-    PageRequest,
-    Reader,
-)
+from webapp.services.common.reads import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest, Reader
 
 Path = Callable[..., Any]
 Rows = list[dict[str, Any]]  # named here: inside Crud, `list` is the operation

@@ -29,7 +29,7 @@ from webapp.schemas.sales import (
     SigningPreview,
     SigningResult,
 )
-from webapp.services import secrets
+from webapp.services.common import secrets
 from webapp.services.sales import proposals as drafting
 from webapp.services.sales import sending
 from webapp.services.sales.content import client_of

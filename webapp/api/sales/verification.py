@@ -8,7 +8,7 @@ from webapp.api.framework.operations import Desk
 from webapp.auth.guard import open_to_all
 from webapp.extensions import limiter
 from webapp.schemas.sales import VerificationOut
-from webapp.services.exceptions import NotFound
+from webapp.services.common.exceptions import NotFound
 from webapp.services.sales.verification import verify_document
 
 desk = Desk(

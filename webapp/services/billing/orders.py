@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Text, cast, select
 
 from models.billing import Order, OrderItem
-from webapp.services.reading import Reader, aggregate, among, equals
+from webapp.services.common.reads import Reader, aggregate, among, equals
 
 ORDERS = Reader(
     Order,

@@ -9,8 +9,8 @@ from uuid import UUID
 from models.catalog import ProjectTemplate, Service
 from models.db.base import TenantRecord
 from models.db.queries import Row
-from webapp.services.reading import Reader, equals
-from webapp.services.records import change, check_values, create_read, lock, trash
+from webapp.services.common.reads import Reader, equals
+from webapp.services.common.writes import change, check_values, create_read, lock, trash
 
 SERVICES = Reader(
     Service,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from models.crm import ClientCompany, Contact
-from webapp.services.reading import brief
+from webapp.services.common.reads import brief
 
 
 def client_company_brief(model: Any) -> Any:

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from models.crm import ClientCompany
 from models.db.queries import Row
-from webapp.services.reading import Reader
-from webapp.services.records import change, check_values, create_read, lock, trash
+from webapp.services.common.reads import Reader
+from webapp.services.common.writes import change, check_values, create_read, lock, trash
 
 COMPANIES = Reader(ClientCompany, domain="crm", noun="company")
 

@@ -12,10 +12,8 @@ from sqlalchemy import func
 from models.crm import ClientCompany, Contact
 from models.db.base import TenantRecord
 from models.db.queries import Row
-from webapp.services.crm.briefs import client_company_brief
-from webapp.services.crm.companies import COMPANIES
-from webapp.services.reading import Filter, Reader, equals
-from webapp.services.records import (
+from webapp.services.common.reads import Filter, Reader, equals
+from webapp.services.common.writes import (
     change,
     check_values,
     create_read,
@@ -23,6 +21,8 @@ from webapp.services.records import (
     refuse_duplicate,
     trash,
 )
+from webapp.services.crm.briefs import client_company_brief
+from webapp.services.crm.companies import COMPANIES
 
 CONTACTS = Reader(
     Contact,

@@ -11,12 +11,12 @@ from models.db.base import TenantRecord
 from models.db.queries import Row
 from models.db.tenancy import current_principal
 from models.states import DEAL
+from webapp.services.common.exceptions import Conflict, Invalid
+from webapp.services.common.reads import Reader, among, equals
+from webapp.services.common.writes import change, check_values, create_read, lock, move, now, trash
 from webapp.services.crm.briefs import client_briefs
 from webapp.services.crm.companies import COMPANIES
 from webapp.services.crm.contacts import CONTACTS
-from webapp.services.exceptions import Conflict, Invalid
-from webapp.services.reading import Reader, among, equals
-from webapp.services.records import change, check_values, create_read, lock, move, now, trash
 
 DEALS = Reader(
     Deal,

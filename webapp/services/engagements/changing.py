@@ -18,10 +18,8 @@ from models.projects import Project
 from models.sales import Contract
 from models.states import ENGAGEMENT
 from webapp.services.activity import record_activity
-from webapp.services.engagements.reading import ENGAGEMENTS
-from webapp.services.exceptions import Invalid, NotFound, StaleVersion
-from webapp.services.projects.changing import below_projects
-from webapp.services.records import (
+from webapp.services.common.exceptions import Invalid, NotFound, StaleVersion
+from webapp.services.common.writes import (
     Below,
     change,
     check_values,
@@ -34,6 +32,8 @@ from webapp.services.records import (
     trash,
     trash_below,
 )
+from webapp.services.engagements.reading import ENGAGEMENTS
+from webapp.services.projects.changing import below_projects
 
 REFERENCES: dict[str, type[TenantRecord]] = {
     "client_company_id": ClientCompany,

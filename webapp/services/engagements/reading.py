@@ -9,10 +9,10 @@ from sqlalchemy import select
 from models.conversations import Conversation
 from models.engagements import Engagement
 from models.projects import Project
+from webapp.services.common.reads import Reader, aggregate, among, equals
 from webapp.services.crm.briefs import client_briefs
 from webapp.services.crm.companies import COMPANIES
 from webapp.services.crm.contacts import CONTACTS
-from webapp.services.reading import Reader, aggregate, among, equals
 
 PROJECTS = aggregate(
     select(Project)

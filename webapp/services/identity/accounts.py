@@ -14,9 +14,9 @@ from sqlalchemy import select, update
 from models.db.base import db, uuid7
 from models.db.tenancy import current_organization_id, current_principal
 from models.identity import ROLES, ApiKey, Credential, Membership, Organization, User
-from webapp.services import secrets
-from webapp.services.exceptions import Conflict, Invalid, NotFound
-from webapp.services.records import now, refuse_duplicate
+from webapp.services.common import secrets
+from webapp.services.common.exceptions import Conflict, Invalid, NotFound
+from webapp.services.common.writes import now, refuse_duplicate
 
 
 def slug_of(name: str) -> str:

@@ -16,9 +16,9 @@ from models.db.base import db, uuid7
 from models.db.queries import Query, Row, ask, bound, resolve_scope
 from models.db.tenancy import current_organization_id, current_principal
 from models.identity import Credential, LoginSession, Organization, User
-from webapp.services import secrets
-from webapp.services.exceptions import NotFound
-from webapp.services.records import now
+from webapp.services.common import secrets
+from webapp.services.common.exceptions import NotFound
+from webapp.services.common.writes import now
 
 LIFETIME = dt.timedelta(hours=12)
 

@@ -15,9 +15,8 @@ from models.db.tenancy import current_organization_id
 from models.engagements import Engagement
 from models.projects import Milestone, Project, Task
 from models.states import ENGAGEMENT, PROJECT
-from webapp.services.exceptions import Conflict, Invalid
-from webapp.services.projects.phases import keep_step, move_phase
-from webapp.services.records import (
+from webapp.services.common.exceptions import Conflict, Invalid
+from webapp.services.common.writes import (
     Below,
     change,
     check_values,
@@ -28,6 +27,7 @@ from webapp.services.records import (
     trash,
     trash_below,
 )
+from webapp.services.projects.phases import keep_step, move_phase
 
 REFERENCES: dict[str, type[TenantRecord]] = {"engagement_id": Engagement, "service_id": Service}
 

@@ -10,8 +10,8 @@ from models.db.base import db
 from models.db.tenancy import current_principal
 from models.projects import PhaseChange, Project
 from models.states import PHASE, PROJECT
-from webapp.services.exceptions import InvalidTransition
-from webapp.services.records import lock, move
+from webapp.services.common.exceptions import InvalidTransition
+from webapp.services.common.writes import lock, move
 
 
 def advance_project(

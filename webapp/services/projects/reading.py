@@ -6,8 +6,8 @@ from models.catalog import Service
 from models.engagements import Engagement
 from models.projects import Project
 from webapp.services.catalog.services import SERVICES
+from webapp.services.common.reads import Reader, among, brief, equals
 from webapp.services.engagements.reading import ENGAGEMENTS
-from webapp.services.reading import Reader, among, brief, equals
 
 PROJECTS = Reader(
     Project,

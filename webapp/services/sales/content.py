@@ -18,7 +18,7 @@ from models.db.base import db
 from models.db.tenancy import current_organization_id
 from models.identity import Organization
 from models.sales import Proposal, ProposalItem
-from webapp.services.exceptions import Invalid
+from webapp.services.common.exceptions import Invalid
 
 CONSENT_VERSION = "1"
 CONSENT_TEXT = (

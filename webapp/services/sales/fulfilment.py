@@ -26,8 +26,8 @@ from models.sales import Proposal, ProposalItem, Signature
 from models.states import PHASE
 from webapp.services.activity import record_activity
 from webapp.services.billing.numbers import next_number
+from webapp.services.common.writes import create, now, touch
 from webapp.services.jobs import enqueue
-from webapp.services.records import create, now, touch
 from webapp.services.sales.content import client_name, client_of, items_of
 from webapp.services.sales.templates import apply_templates
 

@@ -10,7 +10,7 @@ from models.db.inserts import write_jobs
 from models.db.tenancy import current_organization_id, current_scope
 from models.sales import Proposal
 from models.states import PHASE
-from webapp.services.records import lock
+from webapp.services.common.writes import lock
 from webapp.services.sales.fulfilment import fulfil_signature
 from webapp.services.sales.reading import created_by
 from webapp.services.sales.sending import send_proposal

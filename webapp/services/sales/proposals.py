@@ -16,8 +16,8 @@ from models.db.tenancy import current_organization_id, current_principal
 from models.engagements import Engagement
 from models.sales import Proposal, ProposalItem
 from webapp.services.billing.numbers import next_number
-from webapp.services.exceptions import Conflict, Invalid, NotFound
-from webapp.services.records import change, check_values, create, lock, trash
+from webapp.services.common.exceptions import Conflict, Invalid, NotFound
+from webapp.services.common.writes import change, check_values, create, lock, trash
 
 MAX_TOTAL = Decimal("9999999999.99")
 REFERENCES: dict[str, type[TenantRecord]] = {

@@ -24,9 +24,9 @@ from models.sales import (
     SignedDocument,
     SigningLink,
 )
+from webapp.services.common.exceptions import LinkReplaced, NotFound
+from webapp.services.common.reads import Reader, aggregate, among, brief, equals
 from webapp.services.crm.briefs import client_briefs
-from webapp.services.exceptions import LinkReplaced, NotFound
-from webapp.services.reading import Reader, aggregate, among, brief, equals
 from webapp.services.sales.content import CONSENT_TEXT
 
 _ITEMS = aggregate(

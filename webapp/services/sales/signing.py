@@ -18,9 +18,9 @@ from models.db.tenancy import current_organization_id
 from models.sales import Contract, Proposal, Signature
 from models.states import CONTRACT, DEAL, PROPOSAL
 from webapp.services.billing.numbers import next_number
-from webapp.services.exceptions import AlreadySigned, ContentChanged, Invalid
+from webapp.services.common.exceptions import AlreadySigned, ContentChanged, Invalid
+from webapp.services.common.writes import create, lock, move, now
 from webapp.services.jobs import enqueue
-from webapp.services.records import create, lock, move, now
 from webapp.services.sales.sending import check_not_expired, linked_proposal
 from webapp.services.sales.signed_document import is_png_data_url
 

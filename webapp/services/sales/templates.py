@@ -14,7 +14,7 @@ from models.catalog import ProjectTemplateMilestone, ProjectTemplateTask, Servic
 from models.db.base import db, uuid7
 from models.db.tenancy import current_organization_id
 from models.projects import Milestone, Project, Task
-from webapp.services.records import now
+from webapp.services.common.writes import now
 
 
 def apply_templates(projects: Sequence[Project]) -> None:

@@ -34,7 +34,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from models.db.base import SoftDeletable, TenantRecord
 from models.db.inserts import insert_read
 from models.db.queries import Query, Row, bound
-from webapp.services.exceptions import Invalid, NotFound
+from webapp.services.common.exceptions import Invalid, NotFound
 
 MAX_LIMIT = 100
 DEFAULT_LIMIT = 20

@@ -24,15 +24,15 @@ from models.db.queries import Query, Row, bound
 from models.db.tenancy import current_organization_id, current_scope
 from models.states import Machine
 from webapp.services.activity import record_activity
-from webapp.services.custom_fields import DEFINITIONS, wrong_custom_fields
-from webapp.services.exceptions import (
+from webapp.services.common.exceptions import (
     Conflict,
     Invalid,
     InvalidTransition,
     NotFound,
     StaleVersion,
 )
-from webapp.services.reading import Reader
+from webapp.services.common.reads import Reader
+from webapp.services.custom_fields import DEFINITIONS, wrong_custom_fields
 
 R = TypeVar("R", bound=TenantRecord)
 

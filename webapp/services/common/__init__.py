@@ -1,0 +1,1 @@
+"""What all services share: reading, writing, exceptions, secrets, batches."""
