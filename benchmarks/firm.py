@@ -19,7 +19,7 @@ from webapp.core.logs import configure_logs
 from webapp.core.transaction import in_transaction
 from webapp.schemas.sales import ProposalCreate
 from webapp.services.common import secrets
-from webapp.services.sales.proposals import create_proposal
+from webapp.services.sales.drafting import create_proposal
 from webapp.services.sales.sending import send_proposal
 
 T = TypeVar("T")

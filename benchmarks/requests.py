@@ -20,7 +20,7 @@ from benchmarks.targets import Target
 from models.db.queries import Query, bound
 from models.engagements import Engagement
 from webapp.local.processes import HOST, free_port
-from webapp.services.engagements.reading import ENGAGEMENTS
+from webapp.services.engagements.queries import ENGAGEMENTS
 
 SECONDS = 4.0
 WORKERS = 2

@@ -104,14 +104,14 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "the check that only a draft is edited",
-        "webapp/services/sales/proposals.py",
+        "webapp/services/sales/drafting.py",
         'if proposal.status != "draft":',
         "if False:",
         _bad("TestSigning::test_a_signed_proposal_takes_no_further_action"),
     ),
     without(
         "the check that a signed proposal stays",
-        "webapp/services/sales/proposals.py",
+        "webapp/services/sales/drafting.py",
         'if proposal.status == "signed":',
         "if False:",
         _bad("TestSigning::test_a_signed_proposal_takes_no_further_action"),

@@ -7,7 +7,7 @@ from flask import request
 from webapp.auth.credentials import signing_link_scope
 from webapp.core.transaction import in_transaction
 from webapp.services.sales.content import CONSENT_TEXT, CONSENT_VERSION
-from webapp.services.sales.reading import linked_to_caller
+from webapp.services.sales.queries import linked_to_caller
 from webapp.services.sales.sending import mark_viewed
 from webapp.services.sales.signing import Evidence
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from flask import Flask, current_app
 
-from webapp.services.sales.reading import job_state
+from webapp.services.sales.queries import job_state
 
 DEFAULT_SECONDS = 5
 # Each pause is longer than the one before, so that little of the wait is for having looked early.

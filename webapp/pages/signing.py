@@ -28,7 +28,7 @@ from webapp.services.common.exceptions import (
     LinkReplaced,
     NotFound,
 )
-from webapp.services.sales.reading import created_by, linked_to_caller, signed_document
+from webapp.services.sales.queries import created_by, linked_to_caller, signed_document
 from webapp.services.sales.sending import decline_by_link
 from webapp.services.sales.signing import Signed, sign_by_link
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from models.db.queries import Row
 from webapp.services.common.reads import PageRequest
-from webapp.services.engagements.reading import ENGAGEMENTS, PROJECTS
-from webapp.services.sales.reading import PROPOSALS
+from webapp.services.engagements.queries import ENGAGEMENTS, PROJECTS
+from webapp.services.sales.queries import PROPOSALS
 
 _LATEST = PageRequest(limit=10)
 _ENGAGEMENTS = replace(ENGAGEMENTS, extra={**ENGAGEMENTS.extra, "projects": PROJECTS})

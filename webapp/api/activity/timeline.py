@@ -9,7 +9,7 @@ from webapp.api.framework.resource import Crud
 from webapp.schemas.activity import ActivityEventOut
 from webapp.schemas.base import PlainText
 from webapp.services.activity import TIMELINE
-from webapp.services.engagements.reading import ENGAGEMENTS
+from webapp.services.engagements.queries import ENGAGEMENTS
 
 desk = Desk(
     "timeline",

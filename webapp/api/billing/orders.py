@@ -9,7 +9,7 @@ from webapp.api.framework.operations import Desk
 from webapp.api.framework.resource import Crud
 from webapp.schemas.base import StateIn, reference
 from webapp.schemas.billing import OrderOut
-from webapp.services.billing.orders import ORDERS
+from webapp.services.billing.queries import ORDERS
 
 desk = Desk("orders", "/api/orders", description="What clients bought by signing.")
 

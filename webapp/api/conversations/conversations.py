@@ -9,9 +9,9 @@ from webapp.api.framework.operations import Desk
 from webapp.api.framework.resource import Crud
 from webapp.schemas.base import StateIn
 from webapp.schemas.conversations import ConversationChange, ConversationCreate, ConversationOut
-from webapp.services.conversations import changing
-from webapp.services.conversations.reading import CONVERSATIONS
-from webapp.services.projects.reading import PROJECTS
+from webapp.services.conversations import commands as changing
+from webapp.services.conversations.queries import CONVERSATIONS
+from webapp.services.projects.queries import PROJECTS
 
 desk = Desk(
     "conversations",

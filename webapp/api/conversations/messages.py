@@ -8,7 +8,7 @@ from webapp.api.framework.operations import Desk
 from webapp.api.framework.resource import Crud
 from webapp.schemas.conversations import MessageCreate, MessageOut
 from webapp.services.conversations import messages as services
-from webapp.services.conversations.reading import CONVERSATIONS, MESSAGES
+from webapp.services.conversations.queries import CONVERSATIONS, MESSAGES
 
 desk = Desk(
     "messages",

@@ -10,8 +10,8 @@ from webapp.api.framework.operations import Desk
 from webapp.api.framework.resource import Crud
 from webapp.schemas.base import NAME_LENGTH, PlainText, StateIn, reference
 from webapp.schemas.engagements import EngagementChange, EngagementCreate, EngagementOut
-from webapp.services.engagements import changing
-from webapp.services.engagements.reading import ENGAGEMENTS, TRASHED_ENGAGEMENTS
+from webapp.services.engagements import commands as changing
+from webapp.services.engagements.queries import ENGAGEMENTS, TRASHED_ENGAGEMENTS
 
 desk = Desk("engagements", "/api/engagements", description="The hub of the work for a client.")
 

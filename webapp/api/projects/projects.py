@@ -9,9 +9,9 @@ from webapp.api.framework.operations import Desk
 from webapp.api.framework.resource import Crud
 from webapp.schemas.base import StateIn, reference
 from webapp.schemas.projects import AdvanceIn, ProjectChange, ProjectCreate, ProjectOut
-from webapp.services.projects import changing
+from webapp.services.projects import commands as changing
 from webapp.services.projects.phases import advance_project
-from webapp.services.projects.reading import PROJECTS
+from webapp.services.projects.queries import PROJECTS
 
 desk = Desk("projects", "/api/projects", description="The deliverables of an engagement.")
 

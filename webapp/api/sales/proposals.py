@@ -30,16 +30,10 @@ from webapp.schemas.sales import (
     SigningResult,
 )
 from webapp.services.common import secrets
-from webapp.services.sales import proposals as drafting
-from webapp.services.sales import sending
+from webapp.services.sales import drafting, sending
 from webapp.services.sales.content import client_of
 from webapp.services.sales.preview import preview_signature
-from webapp.services.sales.reading import (
-    PROPOSALS,
-    certificate,
-    created_by,
-    signed_document,
-)
+from webapp.services.sales.queries import PROPOSALS, certificate, created_by, signed_document
 from webapp.services.sales.signing import Evidence, sign_proposal
 
 desk = Desk("proposals", "/api/proposals", description="Offers to clients, and their signatures.")

@@ -18,7 +18,7 @@ from webapp.schemas.sales import (
     PublicSigningResult,
     SignIn,
 )
-from webapp.services.sales.reading import created_by, linked_to_caller, signed_document
+from webapp.services.sales.queries import created_by, linked_to_caller, signed_document
 from webapp.services.sales.sending import decline_by_link
 from webapp.services.sales.signing import sign_by_link
 

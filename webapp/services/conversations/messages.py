@@ -20,7 +20,7 @@ from models.projects import Project
 from webapp.services.activity import record_activity
 from webapp.services.common.exceptions import Conflict, NotFound
 from webapp.services.common.writes import lock, trash
-from webapp.services.conversations.reading import MESSAGES
+from webapp.services.conversations.queries import MESSAGES
 from webapp.services.jobs import enqueue
 
 

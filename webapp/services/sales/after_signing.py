@@ -14,7 +14,7 @@ from models.db.tenancy import current_organization_id
 from models.identity import Membership, Organization, User
 from models.sales import Proposal, ProposalVersion, Signature, SignedDocument, SigningLink
 from models.states import PHASE
-from webapp.services.sales.reading import created_by
+from webapp.services.sales.queries import created_by
 from webapp.services.sales.signed_document import render_signed_document
 
 

@@ -12,7 +12,7 @@ from models.sales import Proposal
 from models.states import PHASE
 from webapp.services.common.writes import lock
 from webapp.services.sales.fulfilment import fulfil_signature
-from webapp.services.sales.reading import created_by
+from webapp.services.sales.queries import created_by
 from webapp.services.sales.sending import send_proposal
 from webapp.services.sales.signing import Evidence, sign_proposal
 

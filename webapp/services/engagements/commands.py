@@ -32,8 +32,8 @@ from webapp.services.common.writes import (
     trash,
     trash_below,
 )
-from webapp.services.engagements.reading import ENGAGEMENTS
-from webapp.services.projects.changing import below_projects
+from webapp.services.engagements.queries import ENGAGEMENTS
+from webapp.services.projects.commands import below_projects
 
 REFERENCES: dict[str, type[TenantRecord]] = {
     "client_company_id": ClientCompany,

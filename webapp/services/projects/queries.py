@@ -7,7 +7,7 @@ from models.engagements import Engagement
 from models.projects import Project
 from webapp.services.catalog.services import SERVICES
 from webapp.services.common.reads import Reader, among, brief, equals
-from webapp.services.engagements.reading import ENGAGEMENTS
+from webapp.services.engagements.queries import ENGAGEMENTS
 
 PROJECTS = Reader(
     Project,

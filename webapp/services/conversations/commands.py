@@ -15,7 +15,7 @@ from models.db.tenancy import current_organization_id
 from models.projects import Project
 from models.states import CONVERSATION
 from webapp.services.common.writes import change, create_read, lock, move
-from webapp.services.conversations.reading import CONVERSATIONS
+from webapp.services.conversations.queries import CONVERSATIONS
 
 
 def create_conversation(values: Mapping[str, Any], project_id: UUID) -> Row:

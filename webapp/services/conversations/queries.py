@@ -8,7 +8,7 @@ from models.conversations import Conversation, Message
 from models.db.queries import bound
 from models.projects import Project
 from webapp.services.common.reads import MAX_LIMIT, Filter, Reader, aggregate, among, brief, equals
-from webapp.services.projects.reading import PROJECTS
+from webapp.services.projects.queries import PROJECTS
 
 _MESSAGES = (
     select(Message)
