@@ -9,7 +9,7 @@ from webapp.api.framework.operations import Desk
 from webapp.api.framework.resource import Crud
 from webapp.schemas.base import StateIn
 from webapp.schemas.conversations import ConversationChange, ConversationCreate, ConversationOut
-from webapp.services.conversations import commands as changing
+from webapp.services.conversations import commands
 from webapp.services.conversations.queries import CONVERSATIONS
 from webapp.services.projects.queries import PROJECTS
 
@@ -29,7 +29,7 @@ conversations = Crud(
 conversations.list(
     "List a project's conversations", prepare=lambda project_id: PROJECTS.get(project_id)
 )
-conversations.create("Open a conversation", ConversationCreate, changing.create_conversation)
+conversations.create("Open a conversation", ConversationCreate, commands.create_conversation)
 conversations.retrieve("Retrieve a conversation with its latest messages")
-conversations.update("Update a conversation", ConversationChange, changing.update_conversation)
-conversations.delete("Close a conversation", changing.close_conversation)
+conversations.update("Update a conversation", ConversationChange, commands.update_conversation)
+conversations.delete("Close a conversation", commands.close_conversation)

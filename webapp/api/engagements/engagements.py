@@ -10,7 +10,7 @@ from webapp.api.framework.operations import Desk
 from webapp.api.framework.resource import Crud
 from webapp.schemas.base import NAME_LENGTH, PlainText, StateIn, reference
 from webapp.schemas.engagements import EngagementChange, EngagementCreate, EngagementOut
-from webapp.services.engagements import commands as changing
+from webapp.services.engagements import commands
 from webapp.services.engagements.queries import ENGAGEMENTS, TRASHED_ENGAGEMENTS
 
 desk = Desk("engagements", "/api/engagements", description="The hub of the work for a client.")
@@ -30,14 +30,14 @@ engagements = Crud(
     },
 )
 engagements.list("List engagements")
-engagements.create("Create an engagement", EngagementCreate, changing.create_engagement)
+engagements.create("Create an engagement", EngagementCreate, commands.create_engagement)
 engagements.retrieve("Retrieve an engagement with its projects and conversations")
-engagements.update("Update an engagement", EngagementChange, changing.update_engagement)
-engagements.delete("Close an engagement", changing.close_engagement)
+engagements.update("Update an engagement", EngagementChange, commands.update_engagement)
+engagements.delete("Close an engagement", commands.close_engagement)
 engagements.action(
     "trash",
     "Trash an engagement with everything below it",
-    changing.trash_engagement,
+    commands.trash_engagement,
     reader=TRASHED_ENGAGEMENTS,
 )
-engagements.action("restore", "Take a trashed engagement back", changing.restore_engagement)
+engagements.action("restore", "Take a trashed engagement back", commands.restore_engagement)

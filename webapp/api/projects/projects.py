@@ -9,7 +9,7 @@ from webapp.api.framework.operations import Desk
 from webapp.api.framework.resource import Crud
 from webapp.schemas.base import StateIn, reference
 from webapp.schemas.projects import AdvanceIn, ProjectChange, ProjectCreate, ProjectOut
-from webapp.services.projects import commands as changing
+from webapp.services.projects import commands
 from webapp.services.projects.phases import advance_project
 from webapp.services.projects.queries import PROJECTS
 
@@ -28,8 +28,8 @@ projects = Crud(
     },
 )
 projects.list("List projects")
-projects.create("Create a project", ProjectCreate, changing.create_project)
+projects.create("Create a project", ProjectCreate, commands.create_project)
 projects.retrieve("Retrieve a project")
-projects.update("Update a project", ProjectChange, changing.update_project)
-projects.delete("Delete a project and what is below it", changing.trash_project)
+projects.update("Update a project", ProjectChange, commands.update_project)
+projects.delete("Delete a project and what is below it", commands.trash_project)
 projects.action("advance", "Advance a project to its next phase", advance_project, body=AdvanceIn)
