@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tasks.base import JobRow, batch_job
-from webapp.services.activity import write_events
+from webapp.services.activity.events import write_events
 
 
 @batch_job("activity.record", size=500)

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 
 from tasks.base import job
-from webapp.services.deletion import purge
+from webapp.services.retention.purge import purge
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from tests.chaos.arena import Arena
 from tests.chaos.stack import owner_of_port
-from webapp.services.jobs import retry_job
+from webapp.services.jobs.operations import retry_job
 
 DEAD_SECONDS = 120.0
 OTHERS_SECONDS = 15.0

@@ -253,7 +253,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "the attempts closed when a dead job is put back",
-        "webapp/services/jobs.py",
+        "webapp/services/jobs/operations.py",
         ".values(ended_at=func.now())",
         ".values(n=JobAttempt.n)",
         "tests/services/test_jobs.py"
@@ -261,14 +261,14 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "SKIP LOCKED when a job is cancelled or put back",
-        "webapp/services/jobs.py",
+        "webapp/services/jobs/operations.py",
         ".with_for_update(skip_locked=True)",
         ".with_for_update()",
         "tests/services/test_jobs.py::test_a_job_in_a_workers_hands_is_not_cancelled",
     ),
     without(
         "the check that only a stopped job is put back",
-        "webapp/services/jobs.py",
+        "webapp/services/jobs/operations.py",
         "Job.id == job_id, Job.state.in_(STOPPED)",
         "Job.id == job_id",
         "tests/services/test_jobs.py::test_retrying_a_job_that_has_not_stopped_changes_nothing",

@@ -8,7 +8,7 @@ SIGNING = "webapp/services/sales/signing.py"
 SENDING = "webapp/services/sales/sending.py"
 RECORDS = "webapp/services/common/writes.py"
 MESSAGES = "webapp/services/conversations/messages.py"
-RETENTION = "webapp/services/retention.py"
+RETENTION = "webapp/services/retention/rules.py"
 READING = "webapp/services/common/reads.py"
 
 _bad = "tests/functional/test_bad_input.py::{}".format
@@ -192,7 +192,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "the retention before the purge",
-        "webapp/services/deletion.py",
+        "webapp/services/retention/purge.py",
         "model.deleted_at < GONE_BEFORE",
         "model.deleted_at.is_not(None)",
         _purge("only_what_was_trashed_longer_ago_than_the_retention_goes"),
@@ -222,14 +222,14 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "the bound of a purge",
-        "webapp/services/deletion.py",
+        "webapp/services/retention/purge.py",
         "            if left == 0:\n",
         "            if False:\n",
         _purge("a_run_is_bounded_and_asks_for_the_next_until_all_is_gone"),
     ),
     without(
         "SKIP LOCKED in the purge",
-        "webapp/services/deletion.py",
+        "webapp/services/retention/purge.py",
         ".with_for_update(of=model, skip_locked=True)",
         ".with_for_update(of=model)",
         _purge("what_somebody_holds_is_left_for_the_next_run"),

@@ -15,8 +15,9 @@ from sqlalchemy import text
 
 from models.db.base import Base, SoftDeletable, db, uuid7
 from tests.support.tenants import Api, Tenant
-from webapp.services import deletion, retention
 from webapp.services.common.batches import delete_batch
+from webapp.services.retention import purge as deletion
+from webapp.services.retention import rules as retention
 
 TABLES = {mapper.class_.__tablename__: mapper.class_ for mapper in Base.registry.mappers}
 

@@ -16,9 +16,9 @@ from models.identity import Credential, LoginSession, Membership
 from models.jobs import MAX_ATTEMPTS, IdempotencyKey, Job, JobAttempt
 from tasks.base import worker_name
 from tests.support.tenants import Tenant
-from webapp.services import jobs
 from webapp.services.common.exceptions import Conflict, NotFound
 from webapp.services.identity.accounts import create_user
+from webapp.services.jobs import operations as jobs
 
 TERMINAL = ("done", "dead", "cancelled")
 

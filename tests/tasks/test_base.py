@@ -20,7 +20,7 @@ from tasks import base
 from tests.support.tenants import Tenant
 from webapp.core.transaction import in_transaction
 from webapp.services.common.exceptions import Conflict
-from webapp.services.jobs import enqueue
+from webapp.services.jobs.operations import enqueue
 
 SECRET = "canary-7f3a-secret"
 effects: list[Any] = []

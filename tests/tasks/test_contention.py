@@ -20,7 +20,7 @@ from sqlalchemy import text
 from models.db.base import db
 from tasks import base
 from tests.support.tenants import Tenant
-from webapp.services import jobs
+from webapp.services.jobs import operations as jobs
 
 # What passes a lock by takes some milliseconds; what waits for it takes the lock timeout (2 s).
 AT_ONCE = 1.0

@@ -17,7 +17,7 @@ from tasks.base import job
 from tasks.dispatcher import BROKER_GONE_SECONDS, QUEUE_BOUND, Dispatcher
 from tests.conftest import OwnStack
 from tests.support.tenants import Tenant
-from webapp.services.jobs import enqueue
+from webapp.services.jobs.operations import enqueue
 
 
 @job("test.signs")

@@ -37,7 +37,7 @@ def list_jobs(
     slug: str | None, state: str | None, kind: str | None, limit: int, as_json: bool
 ) -> None:
     """List jobs, newest first."""
-    from webapp.services import jobs as services
+    from webapp.services.jobs import operations as services
 
     app = make_app()
     rows = [
@@ -58,7 +58,7 @@ def list_jobs(
 @as_json
 def show(job_id: UUID, as_json: bool) -> None:
     """Show a job with its attempts and its last error."""
-    from webapp.services import jobs as services
+    from webapp.services.jobs import operations as services
 
     row = _where_it_is(job_id, lambda: services.show_job(job_id))
     say(as_json, row, _details(row))
@@ -80,7 +80,7 @@ def retry(
     as_json: bool,
 ) -> None:
     """Put a dead or cancelled job back, to be tried from the beginning."""
-    from webapp.services import jobs as services
+    from webapp.services.jobs import operations as services
 
     if (job_id is None) != every:
         raise click.UsageError("name one job by its ID, or say --all")
@@ -97,7 +97,7 @@ def retry(
 @as_json
 def cancel(job_id: UUID, as_json: bool) -> None:
     """Cancel a job that waits."""
-    from webapp.services import jobs as services
+    from webapp.services.jobs import operations as services
 
     row = _where_it_is(job_id, lambda: services.cancel_job(job_id))
     say(as_json, row, f"The job {row['kind']} is {row['state']}.")
@@ -105,7 +105,7 @@ def cancel(job_id: UUID, as_json: bool) -> None:
 
 def _retry_all(state: str, kind: str | None, slug: str | None) -> int:
     """Put back all such jobs, batch by batch, each batch a transaction of its own."""
-    from webapp.services import jobs as services
+    from webapp.services.jobs import operations as services
 
     app = make_app()
     total = 0

@@ -18,7 +18,7 @@ from webapp.core.transaction import in_transaction
 from webapp.extensions import limiter
 from webapp.services.common.exceptions import Forbidden, Unauthorized
 from webapp.services.identity import sessions
-from webapp.services.overview import latest_engagements, latest_proposals
+from webapp.services.overview.queries import latest_engagements, latest_proposals
 
 blueprint = Blueprint("console", __name__, url_prefix="/console")
 

@@ -8,7 +8,7 @@ from webapp.api.framework.operations import Desk
 from webapp.api.framework.resource import Crud
 from webapp.schemas.activity import ActivityEventOut
 from webapp.schemas.base import PlainText
-from webapp.services.activity import TIMELINE
+from webapp.services.activity.events import TIMELINE
 from webapp.services.engagements.queries import ENGAGEMENTS
 
 desk = Desk(

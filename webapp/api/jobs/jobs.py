@@ -14,7 +14,7 @@ from webapp.auth.permissions import may
 from webapp.http.responses import Answer
 from webapp.schemas.base import PlainText
 from webapp.schemas.jobs import JobOut, JobProgress
-from webapp.services.jobs import JOBS
+from webapp.services.jobs.operations import JOBS
 
 desk = Desk("jobs", "/api/jobs", description="The work that waits, runs, is done or has failed.")
 

@@ -23,7 +23,7 @@ from models.db.inserts import insert_records
 from models.db.queries import Query, Row, bound
 from models.db.tenancy import current_organization_id, current_scope
 from models.states import Machine
-from webapp.services.activity import record_activity
+from webapp.services.activity.events import record_activity
 from webapp.services.common.exceptions import (
     Conflict,
     Invalid,
@@ -32,7 +32,7 @@ from webapp.services.common.exceptions import (
     StaleVersion,
 )
 from webapp.services.common.reads import Reader
-from webapp.services.custom_fields import DEFINITIONS, wrong_custom_fields
+from webapp.services.custom_fields.validation import DEFINITIONS, wrong_custom_fields
 
 R = TypeVar("R", bound=TenantRecord)
 

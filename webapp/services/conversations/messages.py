@@ -17,11 +17,11 @@ from models.db.base import db
 from models.db.queries import Query, Row, bound
 from models.db.tenancy import current_organization_id, current_principal
 from models.projects import Project
-from webapp.services.activity import record_activity
+from webapp.services.activity.events import record_activity
 from webapp.services.common.exceptions import Conflict, NotFound
 from webapp.services.common.writes import lock, trash
 from webapp.services.conversations.queries import MESSAGES
-from webapp.services.jobs import enqueue
+from webapp.services.jobs.operations import enqueue
 
 
 def post_message(values: Mapping[str, Any], project_id: UUID, conversation_id: UUID) -> Row:

@@ -17,7 +17,7 @@ from models.files import FileObject
 from models.projects import Project
 from models.sales import Contract
 from models.states import ENGAGEMENT
-from webapp.services.activity import record_activity
+from webapp.services.activity.events import record_activity
 from webapp.services.common.exceptions import Invalid, NotFound, StaleVersion
 from webapp.services.common.writes import (
     Below,

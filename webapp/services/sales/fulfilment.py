@@ -24,10 +24,10 @@ from models.portal import PortalAccess
 from models.projects import PhaseChange, Project
 from models.sales import Proposal, ProposalItem, Signature
 from models.states import PHASE
-from webapp.services.activity import record_activity
+from webapp.services.activity.events import record_activity
 from webapp.services.billing.numbers import next_number
 from webapp.services.common.writes import create, now, touch
-from webapp.services.jobs import enqueue
+from webapp.services.jobs.operations import enqueue
 from webapp.services.sales.content import client_name, client_of, items_of
 from webapp.services.sales.templates import apply_templates
 

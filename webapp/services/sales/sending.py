@@ -14,11 +14,11 @@ from models.db.tenancy import current_organization_id, current_principal
 from models.identity import Credential
 from models.sales import Proposal, ProposalVersion, SigningLink
 from models.states import PROPOSAL
-from webapp.services.activity import record_activity
+from webapp.services.activity.events import record_activity
 from webapp.services.common import secrets
 from webapp.services.common.exceptions import Conflict, Expired, Invalid, LinkReplaced, NotFound
 from webapp.services.common.writes import lock, move, now, touch
-from webapp.services.jobs import enqueue
+from webapp.services.jobs.operations import enqueue
 from webapp.services.sales.content import freeze
 
 

@@ -1,0 +1,1 @@
+"""Asking for later work, and looking at it."""
