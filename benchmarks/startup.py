@@ -79,7 +79,7 @@ def _until_ready(folder: Path, env: Mapping[str, str], log: Path) -> float:
     Raises TimeoutError when it does not within two minutes.
     """
     port = free_port()
-    command = [sys.executable, "-m", "webapp.cli", "up", "--port", str(port)]
+    command = [sys.executable, "-m", "webapp.cli.main", "up", "--port", str(port)]
     with log.open("ab") as output:
         begin = time.perf_counter()
         # `sx up` keeps its data in `var/` of the folder it is started in.

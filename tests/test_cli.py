@@ -18,9 +18,9 @@ from models.db.base import db, uuid7
 from models.jobs import JOB_STATES, MAX_ATTEMPTS, Job
 from tests.conftest import Servers
 from tests.support.tenants import Tenant
-from webapp.cli import main
-from webapp.commands.base import make_app
-from webapp.commands.jobs import STATES
+from webapp.cli.base import make_app
+from webapp.cli.jobs import STATES
+from webapp.cli.main import main
 from webapp.local.beside import settings_beside
 
 SETTINGS = ("DATABASE_URL", "DATABASE_APP_URL", "DATABASE_DISPATCHER_URL", "REDIS_URL",
@@ -37,7 +37,7 @@ class Sx:
     def __call__(self, *args: object, code: int = 0, **env: str) -> str:
         """Run the command; returns what it said: on standard error when it fails."""
         done = subprocess.run(
-            [sys.executable, "-m", "webapp.cli", *map(str, args)],
+            [sys.executable, "-m", "webapp.cli.main", *map(str, args)],
             env={**self.env, **env},
             capture_output=True,
             text=True,
@@ -204,7 +204,7 @@ def test_help_needs_no_settings_and_hides_what_is_not_for_people() -> None:
 def test_the_command_starts_without_the_application() -> None:
     """`sx up` and `sx --help` must not pay for Flask, SQLAlchemy and Celery."""
     code = (
-        "import sys, webapp.cli; "
+        "import sys, webapp.cli.main; "
         "sys.exit(str(sorted({'flask', 'sqlalchemy', 'celery', 'models'} & set(sys.modules))))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

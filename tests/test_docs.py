@@ -19,7 +19,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from tasks.base import KINDS
 from tests.conftest import Live
-from webapp.cli import main as sx
+from webapp.cli.main import main as sx
 from webapp.config import Settings
 from webapp.local.up import processes
 

@@ -15,7 +15,7 @@ from flask import Flask
 
 from models.states import MACHINES, Machine
 from webapp.auth.permissions import LINK_PERMISSIONS, ROLE_PERMISSIONS
-from webapp.cli import main as sx
+from webapp.cli.main import main as sx
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 HELP_WIDTH = 92

@@ -12,9 +12,9 @@ import pytest
 from tests.conftest import Live
 from tests.support.tenants import Api
 from tests.test_cli import Sx
-from webapp.local import demo
+from webapp.cli import demo_flow as demo
+from webapp.cli.sample import seed
 from webapp.local.processes import free_port
-from webapp.local.sample import seed
 
 
 @pytest.fixture

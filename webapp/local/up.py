@@ -57,7 +57,7 @@ def processes(host: str, port: int, var: Path, env: Mapping[str, str]) -> Plan:
     # What workers tell each other nobody here listens to; each costs start time and messages.
     worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     beat = [*celery, "beat", "--schedule", str(var / "beat-schedule"), log_level]
-    sx = [python, "-m", "webapp.cli"]
+    sx = [python, "-m", "webapp.cli.main"]
     return Plan(
         migrate=[*sx, "migrate"],
         services={

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from webapp.commands.base import (
+from webapp.cli.base import (
     Commands,
     as_json,
     fail,
@@ -22,8 +22,8 @@ from webapp.commands.base import (
     run_as,
     say,
 )
-from webapp.commands.demo import demo, demo_seed
-from webapp.commands.jobs import jobs
+from webapp.cli.demo import demo, demo_seed
+from webapp.cli.jobs import jobs
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from webapp.commands.base import as_json, fail, make_app, say
+from webapp.cli.base import as_json, fail, make_app, say
 
 
 @click.command()
@@ -18,7 +18,7 @@ from webapp.commands.base import as_json, fail, make_app, say
 @as_json
 def demo(url: str | None, key: str | None, as_json: bool) -> None:
     """Drive proposals from draft to kickoff on the running stack, and check what came of them."""
-    from webapp.local.demo import DemoError, as_data, as_text, check_that_it_runs, run_demo
+    from webapp.cli.demo_flow import DemoError, as_data, as_text, check_that_it_runs, run_demo
 
     address = (url or f"http://127.0.0.1:{os.environ.get('PORT', '8000')}").rstrip("/")
     try:
@@ -43,7 +43,7 @@ def _kept_key() -> str:
 @as_json
 def demo_seed(as_json: bool) -> None:
     """Make the sample organization, or complete it; prints what there is to try."""
-    from webapp.local.sample import seed
+    from webapp.cli.sample import seed
 
     app = make_app()
     made = seed(app, app.config["SETTINGS"].var_dir)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import click
 
-from webapp.commands.base import (
+from webapp.cli.base import (
     as_json,
     each_organization,
     fail,

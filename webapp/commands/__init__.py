@@ -1,1 +1,0 @@
-"""Commands of `sx` that are more than a few lines, one module each."""
