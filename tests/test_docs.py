@@ -148,7 +148,7 @@ def test_paths_of_the_api_exist(page: Path, app: Flask) -> None:
 def test_the_reference_equals_the_code() -> None:
     # In a process of its own: making an application changes Celery's current one.
     done = subprocess.run(
-        [sys.executable, "-m", "webapp.reference", "--check"],
+        [sys.executable, "-m", "webapp.devtools.reference", "--check"],
         cwd=ROOT,
         capture_output=True,
         text=True,

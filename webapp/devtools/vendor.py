@@ -2,7 +2,7 @@
 
 The pages load nothing from outside (content security policy: reliability.md, *Security
 checklist*), so the few files we did not write are kept in the repository.
-``python -m webapp.pages.vendor`` fetches them anew with the npm client; with ``--check`` it needs
+``python -m webapp.devtools.vendor`` fetches them anew with the npm client; with ``--check`` it needs
 neither npm nor a network, and only compares the files with their record, ``vendor.toml``.
 """
 
@@ -22,8 +22,8 @@ TESTS = "tests/browser/vendor"
 RECORD = ROOT / SERVED / "vendor.toml"
 
 HEADER = """\
-# Third-party files kept in this repository, unchanged. Written by `python -m webapp.pages.vendor`;
-# `python -m webapp.pages.vendor --check` fails when a file differs from what stands here.
+# Third-party files kept in this repository, unchanged. Written by `python -m webapp.devtools.vendor`;
+# `python -m webapp.devtools.vendor --check` fails when a file differs from what stands here.
 """
 
 
@@ -173,7 +173,7 @@ def differences() -> list[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line: fetch by default, compare with ``--check``. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m webapp.pages.vendor", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m webapp.devtools.vendor", description=__doc__)
     parser.add_argument("--check", action="store_true", help="only compare files with the record")
     check = parser.parse_args(arguments).check
     if not check:

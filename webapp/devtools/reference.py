@@ -1,4 +1,4 @@
-"""The reference pages that are drawn from the code: `python -m webapp.reference`.
+"""The reference pages that are drawn from the code: `python -m webapp.devtools.reference`.
 
 `--write` renews the pages under `docs/reference/`; `--check` ends with status 1 when one of them
 says something else than the code.
@@ -17,7 +17,7 @@ from models.states import MACHINES, Machine
 from webapp.auth.permissions import LINK_PERMISSIONS, ROLE_PERMISSIONS
 from webapp.cli.main import main as sx
 
-FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
 HELP_WIDTH = 92
 # Enough to make the application and read its routes; no server is asked for anything.
 NO_SERVERS = {
@@ -152,7 +152,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "permissions.md": permissions_page,
     "cli.md": cli_page,
 }
-NOTE = "<!-- Drawn from the code: python -m webapp.reference --write -->"
+NOTE = "<!-- Drawn from the code: python -m webapp.devtools.reference --write -->"
 
 
 def pages() -> dict[Path, str]:
@@ -178,7 +178,8 @@ def main(write: bool, check: bool) -> None:
     ]
     if stale:
         click.echo(
-            f"{', '.join(stale)} differ from the code: python -m webapp.reference --write", err=True
+            f"{', '.join(stale)} differ from the code: python -m webapp.devtools.reference --write",
+            err=True,
         )
         sys.exit(1)
 

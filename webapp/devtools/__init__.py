@@ -1,0 +1,1 @@
+"""What only developers run: drawing the reference pages, fetching third-party files."""
