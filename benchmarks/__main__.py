@@ -16,7 +16,7 @@ from benchmarks import report
 from benchmarks.dataset import ROWS
 from benchmarks.report import RESULTS, ROOT, Section, Table
 from benchmarks.stage import Stage
-from webapp.local.processes import StartError
+from webapp.devstack.processes import StartError
 
 # In the order of RESULTS.md; each is a module with `measure(stage, repeats) -> Section`.
 PARTS = ("requests", "pages", "sign", "activity", "startup", "memory", "round_trips")

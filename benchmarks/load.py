@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from webapp.local.processes import HOST
+from webapp.devstack.processes import HOST
 
 CONNECTIONS = 16
 PATIENCE = 20.0  # seconds without any answer

@@ -19,7 +19,7 @@ from benchmarks.stage import WEB_THREADS, Database, Server, Stage
 from benchmarks.targets import Target
 from models.db.queries import Query, bound
 from models.engagements import Engagement
-from webapp.local.processes import HOST, free_port
+from webapp.devstack.processes import HOST, free_port
 from webapp.services.engagements.queries import ENGAGEMENTS
 
 SECONDS = 4.0

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from webapp.local.processes import HOST
+from webapp.devstack.processes import HOST
 
 ANSWER_SECONDS = 30.0
 REUSE_SECONDS = 20.0  # the server closes connections that were idle for 30

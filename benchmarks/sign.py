@@ -23,7 +23,7 @@ from benchmarks.sender import Sender
 from benchmarks.stage import Stage
 from benchmarks.targets import Target
 from tasks.base import run_job
-from webapp.local.postgres import binary
+from webapp.devstack.postgres import binary
 
 IDLE = 50  # signings in a row, on each side
 BURST = 320  # signings as fast as they go, on each side

@@ -37,11 +37,11 @@ from webapp import create_app
 from webapp.config import DEFAULT_WEB_THREADS, Settings
 from webapp.core.database import migrate
 from webapp.core.transaction import in_transaction
-from webapp.local.postgres import EmbeddedPostgres
-from webapp.local.processes import HOST, StartError, free_port, spawn, stop
-from webapp.local.state import StateFile
-from webapp.local.up import processes
-from webapp.local.valkey import EmbeddedValkey
+from webapp.devstack.postgres import EmbeddedPostgres
+from webapp.devstack.processes import HOST, StartError, free_port, spawn, stop
+from webapp.devstack.state import StateFile
+from webapp.devstack.up import processes
+from webapp.devstack.valkey import EmbeddedValkey
 from webapp.services.identity.accounts import create_api_key, create_organization
 
 assert tasks  # registers every kind of job

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from benchmarks.report import ROOT, Repeated, Section, Table
 from benchmarks.stage import Stage
-from webapp.local.postgres import EmbeddedPostgres
-from webapp.local.processes import HOST, StartError, free_port, spawn, stop
-from webapp.local.valkey import EmbeddedValkey
+from webapp.devstack.postgres import EmbeddedPostgres
+from webapp.devstack.processes import HOST, StartError, free_port, spawn, stop
+from webapp.devstack.valkey import EmbeddedValkey
 
 READY_SECONDS = 120.0
 STOP_SECONDS = 60.0

@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from webapp.local.processes import HOST
+from webapp.devstack.processes import HOST
 
 # Requests before the start-up message, which have its form: SSLRequest, GSSENCRequest.
 _BEFORE_START = (80877103, 80877104)

@@ -24,8 +24,8 @@ from tests.support.tenants import Api, Tenant
 from webapp import create_app
 from webapp.config import Settings
 from webapp.core.database import migrate
-from webapp.local.postgres import EmbeddedPostgres
-from webapp.local.valkey import EmbeddedValkey
+from webapp.devstack.postgres import EmbeddedPostgres
+from webapp.devstack.valkey import EmbeddedValkey
 
 assert tasks  # registers every kind of job
 

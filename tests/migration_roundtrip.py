@@ -14,7 +14,7 @@ from alembic.util import CommandError
 
 from webapp.config import Settings
 from webapp.core.database import check_models, migrate
-from webapp.local.postgres import EmbeddedPostgres
+from webapp.devstack.postgres import EmbeddedPostgres
 
 
 def main() -> int:

@@ -21,7 +21,7 @@ from tests.support.tenants import Tenant
 from webapp.cli.base import make_app
 from webapp.cli.jobs import STATES
 from webapp.cli.main import main
-from webapp.local.beside import settings_beside
+from webapp.devstack.beside import settings_beside
 
 SETTINGS = ("DATABASE_URL", "DATABASE_APP_URL", "DATABASE_DISPATCHER_URL", "REDIS_URL",
             "SECRET_KEY", "BASE_URL", "VAR_DIR")  # fmt: skip

@@ -21,7 +21,7 @@ from tasks.base import KINDS
 from tests.conftest import Live
 from webapp.cli.main import main as sx
 from webapp.config import Settings
-from webapp.local.up import processes
+from webapp.devstack.up import processes
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])

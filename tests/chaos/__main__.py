@@ -11,8 +11,8 @@ from pathlib import Path
 import tasks
 from tests.chaos.report import document, summary, table
 from tests.chaos.run import Plan, Run
-from webapp.local.processes import StartError
-from webapp.local.supervisor import StopRequested
+from webapp.devstack.processes import StartError
+from webapp.devstack.supervisor import StopRequested
 
 assert tasks  # registers every kind of job
 

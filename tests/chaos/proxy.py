@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from tests.chaos.wire import ENDS, CommitReader
-from webapp.local.processes import HOST, free_port
+from webapp.devstack.processes import HOST, free_port
 
 T = TypeVar("T")
 

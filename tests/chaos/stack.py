@@ -28,10 +28,10 @@ from tests.support.stack import Stack
 from webapp import create_app
 from webapp.config import Settings
 from webapp.core.database import migrate
-from webapp.local.postgres import EmbeddedPostgres
-from webapp.local.processes import HOST
-from webapp.local.supervisor import Command, Log, Supervisor
-from webapp.local.valkey import EmbeddedValkey
+from webapp.devstack.postgres import EmbeddedPostgres
+from webapp.devstack.processes import HOST
+from webapp.devstack.supervisor import Command, Log, Supervisor
+from webapp.devstack.valkey import EmbeddedValkey
 
 START_SECONDS = 90.0
 CHILDREN = 2  # of the web, and of the worker

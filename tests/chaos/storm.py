@@ -19,7 +19,7 @@ import redis
 from tests.chaos.arena import Arena
 from tests.chaos.report import Injected
 from tests.chaos.stack import CHILDREN, ChaosStack, talks_to
-from webapp.local import supervisor
+from webapp.devstack import supervisor
 
 LOOK_SECONDS = 0.1
 # The least that something lives once it is up, and never less than it took to come up: else a

@@ -14,7 +14,7 @@ from tests.support.tenants import Api
 from tests.test_cli import Sx
 from webapp.cli import demo_flow as demo
 from webapp.cli.sample import seed
-from webapp.local.processes import free_port
+from webapp.devstack.processes import free_port
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ embedded ones unless the environment says otherwise.
 import sys
 from pathlib import Path
 
-from webapp.local.up import Plan, run_stack
+from webapp.devstack.up import Plan, run_stack
 
 WEB = """
 import http.server, os, sys

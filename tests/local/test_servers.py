@@ -16,10 +16,10 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from webapp.local import postgres, processes
-from webapp.local.postgres import EmbeddedPostgres
-from webapp.local.processes import StartError, free_port, processes_at
-from webapp.local.valkey import EmbeddedValkey
+from webapp.devstack import postgres, processes
+from webapp.devstack.postgres import EmbeddedPostgres
+from webapp.devstack.processes import StartError, free_port, processes_at
+from webapp.devstack.valkey import EmbeddedValkey
 
 
 @pytest.fixture(scope="module")
@@ -112,8 +112,8 @@ def test_postgresql_stopped_cleanly_starts_again_on_its_port(server: EmbeddedPos
 def test_servers_end_with_a_killed_supervisor_and_the_next_one_takes_over(tmp_path: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path\n"
-        "from webapp.local.postgres import EmbeddedPostgres\n"
-        "from webapp.local.valkey import EmbeddedValkey\n"
+        "from webapp.devstack.postgres import EmbeddedPostgres\n"
+        "from webapp.devstack.valkey import EmbeddedValkey\n"
         "folder = Path(sys.argv[1])\n"
         "EmbeddedPostgres(folder, durable=False).start(); EmbeddedValkey(folder).start()\n"
         "print('started', flush=True); time.sleep(60)\n"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from webapp.local import supervisor as module
-from webapp.local.processes import StartError
-from webapp.local.supervisor import Command, Log, StopRequested, Supervisor, describe_end
+from webapp.devstack import supervisor as module
+from webapp.devstack.processes import StartError
+from webapp.devstack.supervisor import Command, Log, StopRequested, Supervisor, describe_end
 
 
 def python(program: str) -> Command:

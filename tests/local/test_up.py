@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from webapp.local.processes import HOST, free_port
+from webapp.devstack.processes import HOST, free_port
 
 STACK = Path(__file__).with_name("stack.py")
 ELSEWHERE = {"DATABASE_URL": "postgresql://elsewhere/db", "REDIS_URL": "redis://elsewhere"}

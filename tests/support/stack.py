@@ -14,8 +14,8 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
-from webapp.local.processes import HOST, free_port, spawn, stop
-from webapp.local.up import processes
+from webapp.devstack.processes import HOST, free_port, spawn, stop
+from webapp.devstack.up import processes
 
 START_SECONDS = 60.0
 

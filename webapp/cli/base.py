@@ -55,7 +55,7 @@ def _explain(error: Exception) -> tuple[str | None, int]:
     from sqlalchemy.exc import SQLAlchemyError
 
     from webapp.config import SettingsError
-    from webapp.local.processes import StartError
+    from webapp.devstack.processes import StartError
     from webapp.services.common.exceptions import DomainError
 
     if isinstance(error, StartError):
@@ -74,7 +74,7 @@ def _explain(error: Exception) -> tuple[str | None, int]:
 def make_app() -> Flask:
     """This process's application, on the environment's database or that of the `make run` here."""
     from webapp import create_app
-    from webapp.local.beside import use_settings_beside
+    from webapp.devstack.beside import use_settings_beside
 
     use_settings_beside()
     return create_app()

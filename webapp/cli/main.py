@@ -41,7 +41,7 @@ main.add_command(demo_seed)
 @click.option("--port", type=click.IntRange(1, 65535), default=None, help="Default: PORT or 8000.")
 def up(port: int | None) -> None:
     """Run everything here: servers, web, worker, beat and dispatcher (`make run`)."""
-    from webapp.local.up import run_stack
+    from webapp.devstack.up import run_stack
 
     sys.exit(run_stack(port or int(os.environ.get("PORT", "8000")), Path("var")))
 
@@ -65,7 +65,7 @@ def migrate(revision: str, check: bool) -> None:
 
     from webapp.config import Settings
     from webapp.core import database
-    from webapp.local.beside import use_settings_beside
+    from webapp.devstack.beside import use_settings_beside
 
     use_settings_beside()
     settings = Settings.from_environment()

@@ -25,7 +25,7 @@ from models.sales import Proposal, SigningLink
 from webapp.config import Settings
 from webapp.core.database import organization_id
 from webapp.core.transaction import in_transaction
-from webapp.local.state import StateFile
+from webapp.devstack.state import StateFile
 from webapp.services.catalog.services import create_service
 from webapp.services.common import secrets
 from webapp.services.common.exceptions import Conflict

@@ -22,9 +22,17 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from webapp.local.processes import HOST, Output, StartError, free_port, spawn, stop, stop_leftovers
-from webapp.local.server import EmbeddedServer
-from webapp.local.state import StateFile
+from webapp.devstack.processes import (
+    HOST,
+    Output,
+    StartError,
+    free_port,
+    spawn,
+    stop,
+    stop_leftovers,
+)
+from webapp.devstack.server import EmbeddedServer
+from webapp.devstack.state import StateFile
 
 OWNER = "sx_owner"
 DATABASE = "service_engine_x"

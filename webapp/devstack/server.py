@@ -6,7 +6,7 @@ import subprocess
 from abc import ABC, abstractmethod
 from typing import Self
 
-from webapp.local.processes import Output
+from webapp.devstack.processes import Output
 
 
 class EmbeddedServer(ABC):

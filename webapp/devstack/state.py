@@ -7,7 +7,7 @@ import os
 import secrets
 from pathlib import Path
 
-from webapp.local.processes import StartError
+from webapp.devstack.processes import StartError
 
 
 class StateFile:

@@ -18,9 +18,17 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from webapp.local.processes import HOST, Output, StartError, free_port, spawn, stop, stop_leftovers
-from webapp.local.server import EmbeddedServer
-from webapp.local.state import StateFile
+from webapp.devstack.processes import (
+    HOST,
+    Output,
+    StartError,
+    free_port,
+    spawn,
+    stop,
+    stop_leftovers,
+)
+from webapp.devstack.server import EmbeddedServer
+from webapp.devstack.state import StateFile
 
 START_SECONDS = 15.0
 ELSEWHERE = "or set REDIS_URL to a Redis (7 or newer) or Valkey server of your own"

@@ -13,7 +13,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import Protocol, Self, TextIO
 
-from webapp.local.processes import StartError, kill_group, spawn, stop
+from webapp.devstack.processes import StartError, kill_group, spawn, stop
 
 FIRST_DELAY, LONGEST_DELAY = 0.5, 10.0  # seconds before a restart; doubles in between
 HEALTHY_SECONDS = 30.0  # a process that ran this long has its earlier deaths forgotten

@@ -1,6 +1,6 @@
 """Becomes another program, after asking the kernel to end it together with its parent.
 
-Run as a script by `webapp.local.processes.spawn`:
+Run as a script by `webapp.devstack.processes.spawn`:
 `python child.py PARENT_PID SIGNAL COMMAND...`. It is a program of its own, not a `preexec_fn`,
 because running Python between fork and exec is unsafe (and warned of) when the parent has threads.
 `exec` keeps the process id, so the parent watches the real program.

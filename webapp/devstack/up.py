@@ -13,11 +13,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from webapp.local.postgres import EmbeddedPostgres
-from webapp.local.processes import HOST, StartError, port_is_free
-from webapp.local.state import StateFile
-from webapp.local.supervisor import Command, StopRequested, Supervisor
-from webapp.local.valkey import EmbeddedValkey
+from webapp.devstack.postgres import EmbeddedPostgres
+from webapp.devstack.processes import HOST, StartError, port_is_free
+from webapp.devstack.state import StateFile
+from webapp.devstack.supervisor import Command, StopRequested, Supervisor
+from webapp.devstack.valkey import EmbeddedValkey
 
 FAILED, ALREADY_RUNS, PORT_TAKEN = 1, 3, 4
 SLOW_SECONDS = 30.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from webapp.local.postgres import EmbeddedPostgres
-from webapp.local.state import StateFile
-from webapp.local.valkey import EmbeddedValkey
+from webapp.devstack.postgres import EmbeddedPostgres
+from webapp.devstack.state import StateFile
+from webapp.devstack.valkey import EmbeddedValkey
 
 
 def settings_beside(var: Path) -> dict[str, str]:
