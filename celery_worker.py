@@ -6,7 +6,7 @@ from celery.signals import worker_init, worker_process_init
 
 import tasks
 from models.db.base import db
-from tasks.worker import give_freed_memory_back
+from tasks.runtime.worker import give_freed_memory_back
 from webapp import create_app
 
 assert tasks  # registers every kind of job
@@ -15,8 +15,8 @@ app = create_app()
 celery = app.extensions["celery"]
 celery.flask_app = app
 celery.conf.broker_transport_options = app.config["SETTINGS"].celery_worker_transport()
-celery.conf.worker_consumer = "tasks.worker:ReturningConsumer"
-celery.conf.beat_scheduler = "tasks.schedule:SlotScheduler"
+celery.conf.worker_consumer = "tasks.runtime.worker:ReturningConsumer"
+celery.conf.beat_scheduler = "tasks.runtime.schedule:SlotScheduler"
 
 
 @worker_init.connect

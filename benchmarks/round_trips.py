@@ -21,7 +21,7 @@ from benchmarks.layers import DATABASE, Layers
 from benchmarks.report import Section, Table
 from benchmarks.stage import Stage, forget_connections
 from benchmarks.wiretap import RoundTrip, WireTap
-from tasks.base import run_job
+from tasks.runtime.jobs import run_job
 from webapp import create_app
 from webapp.config import Settings
 from webapp.core.logs import configure_logs

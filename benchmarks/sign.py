@@ -22,7 +22,7 @@ from benchmarks.report import Repeated, Section, Table
 from benchmarks.sender import Sender
 from benchmarks.stage import Stage
 from benchmarks.targets import Target
-from tasks.base import run_job
+from tasks.runtime.jobs import run_job
 from webapp.devstack.postgres import binary
 
 IDLE = 50  # signings in a row, on each side

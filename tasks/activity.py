@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.base import JobRow, batch_job
+from tasks.runtime.jobs import JobRow, batch_job
 from webapp.services.activity.events import write_events
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from tasks.base import JobRow, batch_job
+from tasks.runtime.jobs import JobRow, batch_job
 from webapp.services.conversations.messages import touch_conversations
 
 

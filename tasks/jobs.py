@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from tasks.base import job
+from tasks.runtime.jobs import job
 from webapp.services.jobs.operations import prune
 
 log = structlog.get_logger(__name__)

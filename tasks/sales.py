@@ -8,7 +8,7 @@ from uuid import UUID
 
 from flask import current_app
 
-from tasks.base import job
+from tasks.runtime.jobs import job
 from webapp.core.mail import compose, deliver
 from webapp.services.common import secrets
 from webapp.services.sales import after_signing, fulfilment, sending

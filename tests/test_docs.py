@@ -17,7 +17,7 @@ import pytest
 from flask import Flask
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
-from tasks.base import KINDS
+from tasks.runtime.jobs import KINDS
 from tests.conftest import Live
 from webapp.cli.main import main as sx
 from webapp.config import Settings

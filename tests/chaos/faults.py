@@ -15,7 +15,7 @@ from tests.chaos.arena import Arena
 from tests.chaos.poison import poison_a_job
 
 PROCESS_BOUND, POSTGRES_BOUND = 15.0, 30.0
-BEYOND_LEASES = 12.0  # seconds; a lease lasts 8 (tasks/base.py)
+BEYOND_LEASES = 12.0  # seconds; a lease lasts 8 (tasks/runtime/jobs.py)
 
 Inject = Callable[[Arena], None]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.mutants.model import Mutant, without
 
-BASE = "tasks/base.py"
-DISPATCHER = "tasks/dispatcher.py"
+BASE = "tasks/runtime/jobs.py"
+DISPATCHER = "tasks/runtime/dispatcher.py"
 TENANTS = "migrations/versions/0002_guard_tenants.py"
 PUBLISHER = "webapp/core/job_hints.py"
 

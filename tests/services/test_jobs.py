@@ -14,7 +14,7 @@ from sqlalchemy import select, text
 from models.db.base import db, uuid7
 from models.identity import Credential, LoginSession, Membership
 from models.jobs import MAX_ATTEMPTS, IdempotencyKey, Job, JobAttempt
-from tasks.base import worker_name
+from tasks.runtime.jobs import worker_name
 from tests.support.tenants import Tenant
 from webapp.services.common.exceptions import Conflict, NotFound
 from webapp.services.identity.accounts import create_user

@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse
 
 from models.db.base import db, uuid7
 from models.db.tenancy import as_system
-from tasks.base import KINDS, run_job
+from tasks.runtime.jobs import KINDS, run_job
 from webapp.core.transaction import in_transaction
 from webapp.services.identity.accounts import create_api_key, create_organization
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from models.db.base import db
 from models.db.tenancy import as_system
 from models.jobs import MAX_ATTEMPTS
-from tasks import base
+from tasks.runtime import jobs as base
 from tests.support.tenants import Tenant
 from webapp.core.transaction import in_transaction
 from webapp.services.common.exceptions import Conflict

@@ -18,7 +18,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from models.db.base import db
-from tasks import base
+from tasks.runtime import jobs as base
 from tests.support.tenants import Tenant
 from webapp.services.jobs import operations as jobs
 

@@ -13,8 +13,8 @@ import psycopg
 import pytest
 import redis
 
-from tasks.base import job
-from tasks.dispatcher import BROKER_GONE_SECONDS, QUEUE_BOUND, Dispatcher
+from tasks.runtime.dispatcher import BROKER_GONE_SECONDS, QUEUE_BOUND, Dispatcher
+from tasks.runtime.jobs import job
 from tests.conftest import OwnStack
 from tests.support.tenants import Tenant
 from webapp.services.jobs.operations import enqueue

@@ -9,9 +9,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import Engine, text
 
-from tasks.base import KINDS
-from tasks.dispatcher import dispatcher_engine
-from tasks.schedule import ENTRIES, EVERYBODY, Entry, open_slot
+from tasks.runtime.dispatcher import dispatcher_engine
+from tasks.runtime.jobs import KINDS
+from tasks.runtime.schedule import ENTRIES, EVERYBODY, Entry, open_slot
 from tests.support.tenants import Tenant
 
 

@@ -50,7 +50,7 @@ def up(port: int | None) -> None:
 def dispatcher() -> None:
     """Hint at due jobs, and run them when the broker is gone (any number may run)."""
     import tasks
-    from tasks.dispatcher import Dispatcher
+    from tasks.runtime.dispatcher import Dispatcher
 
     assert tasks  # registers every kind of job
     Dispatcher(make_app()).run()

@@ -1,6 +1,6 @@
 """One transaction per request, bound to its tenant; its jobs are hinted at after the commit.
 
-Only this module and `tasks/base.py` commit.
+Only this module and `tasks/runtime/jobs.py` commit.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from flask import Flask
 from sqlalchemy import Engine, Row, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from tasks.base import KINDS, run_job
+from tasks.runtime.jobs import KINDS, run_job
 from webapp.config import Settings
 from webapp.core.job_hints import Publisher
 

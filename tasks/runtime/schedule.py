@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from models.db.base import uuid7
-from tasks.dispatcher import dispatcher_engine
+from tasks.runtime.dispatcher import dispatcher_engine
 
 log = structlog.get_logger(__name__)
 
