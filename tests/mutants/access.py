@@ -8,7 +8,7 @@ TENANTS = "migrations/versions/0002_guard_tenants.py"
 PERMISSIONS = "webapp/auth/permissions.py"
 BROWSER = "webapp/auth/browser.py"
 IDEMPOTENCY = "webapp/http/idempotency.py"
-SCHEMAS = "webapp/schemas/base.py"
+SCHEMAS = "webapp/schemas/common.py"
 
 _bad = "tests/functional/test_bad_input.py::{}".format
 _console = "tests/pages/test_console.py::test_{}".format

@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import fields
 
 from models.states import MACHINES
-from webapp.schemas.base import Moment, Output
+from webapp.schemas.common import Moment, Output
 
 
 class Actor(Output):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import fields
 
-from webapp.schemas.base import Moment
+from webapp.schemas.common import Moment
 from webapp.schemas.sales import ItemOut, OrderBrief
 
 

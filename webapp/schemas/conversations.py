@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, pre_dump, validate, validates_schema
 
 from models.states import CONVERSATION
-from webapp.schemas.base import (
+from webapp.schemas.common import (
     Input,
     Moment,
     Output,

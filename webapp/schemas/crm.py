@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import fields, validate
 
 from models.states import DEAL
-from webapp.schemas.base import (
+from webapp.schemas.common import (
     EMAIL,
     NAME,
     NAME_LENGTH,

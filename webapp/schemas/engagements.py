@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import fields, validates_schema
 
 from models.states import CONVERSATION, ENGAGEMENT, PHASE, PROJECT
-from webapp.schemas.base import (
+from webapp.schemas.common import (
     NAME,
     Currency,
     Day,

@@ -7,7 +7,8 @@ from typing import Any
 from marshmallow import fields, validates_schema
 
 from models.states import PHASE, PROJECT
-from webapp.schemas.base import (
+from webapp.schemas.catalog import ServiceBrief, ServiceOut
+from webapp.schemas.common import (
     Day,
     Input,
     Moment,
@@ -22,7 +23,6 @@ from webapp.schemas.base import (
     reference,
     text,
 )
-from webapp.schemas.catalog import ServiceBrief, ServiceOut
 from webapp.schemas.engagements import EngagementOut
 from webapp.schemas.sales import EngagementBrief
 

@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from models.states import ENGAGEMENT, ORDER, PROPOSAL
-from webapp.schemas.base import (
+from webapp.schemas.common import (
     EMAIL,
     NAME_LENGTH,
     Currency,

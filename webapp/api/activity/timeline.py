@@ -7,7 +7,7 @@ from marshmallow import validate
 from webapp.api.framework.operations import Desk
 from webapp.api.framework.resource import Crud
 from webapp.schemas.activity import ActivityEventOut
-from webapp.schemas.base import PlainText
+from webapp.schemas.common import PlainText
 from webapp.services.activity.events import TIMELINE
 from webapp.services.engagements.queries import ENGAGEMENTS
 

@@ -7,8 +7,8 @@ from webargs.fields import DelimitedList
 from models.states import ORDER
 from webapp.api.framework.operations import Desk
 from webapp.api.framework.resource import Crud
-from webapp.schemas.base import StateIn, reference
 from webapp.schemas.billing import OrderOut
+from webapp.schemas.common import StateIn, reference
 from webapp.services.billing.queries import ORDERS
 
 desk = Desk("orders", "/api/orders", description="What clients bought by signing.")

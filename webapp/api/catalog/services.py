@@ -6,8 +6,8 @@ from marshmallow import fields
 
 from webapp.api.framework.operations import Desk
 from webapp.api.framework.resource import Crud
-from webapp.schemas.base import reference
 from webapp.schemas.catalog import ServiceChange, ServiceCreate, ServiceOut
+from webapp.schemas.common import reference
 from webapp.services.catalog import services as catalog
 from webapp.services.catalog.services import SERVICES
 

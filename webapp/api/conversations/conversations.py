@@ -7,7 +7,7 @@ from webargs.fields import DelimitedList
 from models.states import CONVERSATION
 from webapp.api.framework.operations import Desk
 from webapp.api.framework.resource import Crud
-from webapp.schemas.base import StateIn
+from webapp.schemas.common import StateIn
 from webapp.schemas.conversations import ConversationChange, ConversationCreate, ConversationOut
 from webapp.services.conversations import commands
 from webapp.services.conversations.queries import CONVERSATIONS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from webapp.api.framework.operations import Desk
 from webapp.api.framework.resource import Crud
-from webapp.schemas.base import EMAIL, PlainText, reference
+from webapp.schemas.common import EMAIL, PlainText, reference
 from webapp.schemas.crm import ContactChange, ContactCreate, ContactOut
 from webapp.services.crm import contacts as services
 from webapp.services.crm.contacts import CONTACTS

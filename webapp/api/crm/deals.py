@@ -7,7 +7,7 @@ from webargs.fields import DelimitedList
 from models.states import DEAL
 from webapp.api.framework.operations import Desk
 from webapp.api.framework.resource import Crud
-from webapp.schemas.base import StateIn, name, reference
+from webapp.schemas.common import StateIn, name, reference
 from webapp.schemas.crm import DealChange, DealCreate, DealOut
 from webapp.services.crm import deals as services
 from webapp.services.crm.deals import DEALS

@@ -8,7 +8,7 @@ from webargs.fields import DelimitedList
 from models.states import ENGAGEMENT
 from webapp.api.framework.operations import Desk
 from webapp.api.framework.resource import Crud
-from webapp.schemas.base import NAME_LENGTH, PlainText, StateIn, reference
+from webapp.schemas.common import NAME_LENGTH, PlainText, StateIn, reference
 from webapp.schemas.engagements import EngagementChange, EngagementCreate, EngagementOut
 from webapp.services.engagements import commands
 from webapp.services.engagements.queries import ENGAGEMENTS, TRASHED_ENGAGEMENTS

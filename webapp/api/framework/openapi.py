@@ -8,7 +8,7 @@ from flask import Flask, Response, current_app
 from flask_smorest import Api
 from marshmallow import Schema, fields
 
-import webapp.schemas.base as wire
+import webapp.schemas.common as wire
 from webapp.auth.guard import open_to_all
 
 

@@ -15,7 +15,7 @@ from models.db.tenancy import current_principal
 from webapp.api.framework.operations import Desk
 from webapp.auth.permissions import demand
 from webapp.http.responses import Answer, expected_version
-from webapp.schemas.base import Input, Output, PlainText, Related
+from webapp.schemas.common import Input, Output, PlainText, Related
 from webapp.services.common.reads import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest, Reader
 
 Path = Callable[..., Any]

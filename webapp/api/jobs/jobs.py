@@ -12,7 +12,7 @@ from webapp.api.framework.operations import Desk
 from webapp.api.framework.resource import Crud
 from webapp.auth.permissions import may
 from webapp.http.responses import Answer
-from webapp.schemas.base import PlainText
+from webapp.schemas.common import PlainText
 from webapp.schemas.jobs import JobOut, JobProgress
 from webapp.services.jobs.operations import JOBS
 

@@ -7,7 +7,7 @@ from webargs.fields import DelimitedList
 from models.states import PHASE, PROJECT
 from webapp.api.framework.operations import Desk
 from webapp.api.framework.resource import Crud
-from webapp.schemas.base import StateIn, reference
+from webapp.schemas.common import StateIn, reference
 from webapp.schemas.projects import AdvanceIn, ProjectChange, ProjectCreate, ProjectOut
 from webapp.services.projects import commands
 from webapp.services.projects.phases import advance_project

@@ -16,7 +16,7 @@ from webapp.api.framework.operations import Desk
 from webapp.api.framework.resource import Crud
 from webapp.api.waiting import finish_with_job
 from webapp.http.responses import Answer, expected_version
-from webapp.schemas.base import NAME_LENGTH, PlainText, StateIn, reference
+from webapp.schemas.common import NAME_LENGTH, PlainText, StateIn, reference
 from webapp.schemas.sales import (
     CertificateOut,
     DeclineIn,
