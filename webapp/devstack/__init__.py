@@ -1,5 +1,5 @@
 """What runs on one machine: the embedded PostgreSQL and Valkey, and the supervisor of `sx up`.
 
-`webapp.devstack.postgres.EmbeddedPostgres` and `webapp.devstack.valkey.EmbeddedValkey` also serve the
-test suite. This package imports nothing of the application: it stands under it.
+`EmbeddedPostgres` and `EmbeddedValkey` also serve the test suite. This package imports nothing of
+the application: it stands under it.
 """

@@ -2,8 +2,8 @@
 
 The pages load nothing from outside (content security policy: reliability.md, *Security
 checklist*), so the few files we did not write are kept in the repository.
-``python -m webapp.devtools.vendor`` fetches them anew with the npm client; with ``--check`` it needs
-neither npm nor a network, and only compares the files with their record, ``vendor.toml``.
+``python -m webapp.devtools.vendor`` fetches them anew with the npm client; with ``--check`` it
+needs neither npm nor a network, and only compares the files with their record, ``vendor.toml``.
 """
 
 import argparse
@@ -22,8 +22,8 @@ TESTS = "tests/browser/vendor"
 RECORD = ROOT / SERVED / "vendor.toml"
 
 HEADER = """\
-# Third-party files kept in this repository, unchanged. Written by `python -m webapp.devtools.vendor`;
-# `python -m webapp.devtools.vendor --check` fails when a file differs from what stands here.
+# Third-party files kept in this repository, unchanged; `python -m webapp.devtools.vendor` wrote it,
+# and with `--check` fails when a file differs from what stands here.
 """
 
 
