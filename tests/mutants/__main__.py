@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from tests.mutants import access, jobs, ledger, rules
+from tests.mutants import access, jobs, rules
+from tests.mutants import database as ledger
 from tests.mutants.model import Mutant
 from tests.mutants.runner import (
     ROOT,

@@ -10,16 +10,16 @@ BROWSER = "webapp/auth/browser.py"
 IDEMPOTENCY = "webapp/http/idempotency.py"
 SCHEMAS = "webapp/schemas/common.py"
 
-_bad = "tests/functional/test_bad_input.py::{}".format
+_bad = "tests/api/test_bad_input.py::{}".format
 _console = "tests/pages/test_console.py::test_{}".format
 _races = "tests/concurrency/test_signing_races.py::test_{}".format
-_limits = "tests/functional/test_rate_limits.py::test_{}".format
+_limits = "tests/http/test_rate_limits.py::test_{}".format
 _key = _bad("test_an_idempotency_key_is_good_for_one_request")
 _one_key = _races("one_idempotency_key_makes_one_engagement_from_concurrent_requests")
 _own_forms = _console("only_our_own_forms_are_accepted")
 _guessing = _console("guessing_locks_the_account_and_tells_nothing")
 _session = _console("the_session_is_new_at_every_login_and_ends_with_the_logout")
-_after_a_day = "tests/functional/test_idempotency.py::test_a_key_is_free_again_after_a_day"
+_after_a_day = "tests/http/test_idempotency.py::test_a_key_is_free_again_after_a_day"
 
 MUTANTS: tuple[Mutant, ...] = (
     without(
@@ -49,7 +49,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "webapp/http/middleware.py",
         "x_for=hops, x_proto=hops",
         "x_for=hops + 1, x_proto=hops",
-        "tests/webapp/test_requests.py"
+        "tests/http/test_middleware.py"
         "::test_forwarded_addresses_are_believed_from_as_many_proxies_as_there_are",
     ),
     without(
@@ -209,6 +209,6 @@ MUTANTS: tuple[Mutant, ...] = (
         "webapp/http/middleware.py",
         "environ[_ROUTE] = rule.rule",
         "environ[_ROUTE] = request.path",
-        "tests/functional/test_logs.py::test_no_secret_reaches_a_log",
+        "tests/core/test_logs.py::test_no_secret_reaches_a_log",
     ),
 )

@@ -9,11 +9,11 @@ DISPATCHER = "tasks/runtime/dispatcher.py"
 TENANTS = "migrations/versions/0002_guard_tenants.py"
 PUBLISHER = "webapp/core/job_hints.py"
 
-_contention = "tests/tasks/test_contention.py::test_{}".format
-_dispatcher = "tests/tasks/test_dispatcher.py::test_{}".format
-_base = "tests/tasks/test_base.py::test_{}".format
-_faults = "tests/functional/test_faults.py::test_{}".format
-_publishing = "tests/functional/test_publishing.py::test_{}".format
+_contention = "tests/tasks/runtime/test_contention.py::test_{}".format
+_dispatcher = "tests/tasks/runtime/test_dispatcher.py::test_{}".format
+_base = "tests/tasks/runtime/test_jobs.py::test_{}".format
+_faults = "tests/scenarios/test_faults.py::test_{}".format
+_publishing = "tests/core/test_job_hints.py::test_{}".format
 _hint_again = _dispatcher("a_job_whose_hint_was_lost_is_hinted_at_again_and_not_twice")
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -194,14 +194,14 @@ MUTANTS: tuple[Mutant, ...] = (
         "models/db/transactions.py",
         "        raise StaleConnection from error\n",
         "        raise\n",
-        "tests/test_transaction.py::test_connections_that_died_in_the_pool_cost_nobody_an_error",
+        "tests/core/test_transaction.py::test_connections_that_died_in_the_pool_cost_nobody_an_error",
     ),
     without(
         "the end of a connection that was interrupted while it opened",
         "models/db/transactions.py",
         "        connection.invalidate()  # interrupted: nobody knows what it would answer next\n",
         "",
-        "tests/test_transaction.py"
+        "tests/core/test_transaction.py"
         "::test_a_transaction_interrupted_while_it_opens_leaves_no_connection_behind",
     ),
     without(
@@ -209,7 +209,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "models/db/transactions.py",
         "        except (InvalidSqlStatementName, DuplicatePreparedStatement):\n",
         "        except ZeroDivisionError:\n",
-        "tests/test_transaction.py"
+        "tests/core/test_transaction.py"
         "::test_a_connection_whose_prepared_statements_are_gone_opens_a_transaction",
     ),
     without(
@@ -217,7 +217,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "models/db/transactions.py",
         "prepared ^= {sql}",
         "prepared.clear()",
-        "tests/test_transaction.py"
+        "tests/core/test_transaction.py"
         "::test_one_prepared_statement_that_is_gone_says_nothing_of_the_others",
     ),
     without(
@@ -249,14 +249,14 @@ MUTANTS: tuple[Mutant, ...] = (
         "webapp/core/transaction.py",
         "_RETRYABLE = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)",
         "_RETRYABLE = ()",
-        "tests/test_transaction.py::test_of_two_transactions_in_each_others_way_both_succeed",
+        "tests/core/test_transaction.py::test_of_two_transactions_in_each_others_way_both_succeed",
     ),
     without(
         "the attempts closed when a dead job is put back",
         "webapp/services/jobs/operations.py",
         ".values(ended_at=func.now())",
         ".values(n=JobAttempt.n)",
-        "tests/services/test_jobs.py"
+        "tests/services/jobs/test_operations.py"
         "::test_a_try_that_never_ended_is_not_taken_for_the_new_first_one_of_the_same_process",
     ),
     without(
@@ -264,13 +264,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "webapp/services/jobs/operations.py",
         ".with_for_update(skip_locked=True)",
         ".with_for_update()",
-        "tests/services/test_jobs.py::test_a_job_in_a_workers_hands_is_not_cancelled",
+        "tests/services/jobs/test_operations.py::test_a_job_in_a_workers_hands_is_not_cancelled",
     ),
     without(
         "the check that only a stopped job is put back",
         "webapp/services/jobs/operations.py",
         "Job.id == job_id, Job.state.in_(STOPPED)",
         "Job.id == job_id",
-        "tests/services/test_jobs.py::test_retrying_a_job_that_has_not_stopped_changes_nothing",
+        "tests/services/jobs/test_operations.py::test_retrying_a_job_that_has_not_stopped_changes_nothing",
     ),
 )

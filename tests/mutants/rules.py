@@ -11,14 +11,14 @@ MESSAGES = "webapp/services/conversations/messages.py"
 RETENTION = "webapp/services/retention/rules.py"
 READING = "webapp/services/common/reads.py"
 
-_bad = "tests/functional/test_bad_input.py::{}".format
-_expiry = "tests/functional/test_expiry.py::test_{}".format
-_flow = "tests/functional/test_flow.py::{}".format
-_messages = "tests/functional/test_messages.py::test_{}".format
-_phases = "tests/functional/test_phases.py::test_{}".format
-_purge = "tests/services/test_deletion.py::test_{}".format
+_bad = "tests/api/test_bad_input.py::{}".format
+_expiry = "tests/api/sales/test_expiry.py::test_{}".format
+_flow = "tests/scenarios/test_flow.py::{}".format
+_messages = "tests/api/conversations/test_messages.py::test_{}".format
+_phases = "tests/api/projects/test_phases.py::test_{}".format
+_purge = "tests/services/retention/test_purge.py::test_{}".format
 _races = "tests/concurrency/test_signing_races.py::test_{}".format
-_trash = "tests/functional/test_trash.py::test_{}".format
+_trash = "tests/api/engagements/test_trash.py::test_{}".format
 
 MUTANTS: tuple[Mutant, ...] = (
     without(
@@ -180,7 +180,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "models/db/inserts.py",
         "        if conditions:\n",
         "        if False:\n",
-        "tests/functional/test_tenant_walk.py"
+        "tests/api/test_tenant_walk.py"
         "::test_a_reference_to_another_organizations_record_is_refused_by_name",
     ),
     without(

@@ -8,8 +8,8 @@ CREATED = "migrations/versions/0001_create_ledger.py"
 TENANCY = "migrations/tenancy.py"
 OPENING = "models/db/transactions.py"
 ISOLATION = "tests/models/test_tenant_isolation.py::test_{}"
-WALK = "tests/functional/test_tenant_walk.py::test_{}"
-POOLED = "tests/test_transaction.py::test_a_pooled_connection_remembers_no_tenant"
+WALK = "tests/api/test_tenant_walk.py::test_{}"
+POOLED = "tests/core/test_transaction.py::test_a_pooled_connection_remembers_no_tenant"
 SECOND = "tests/models/test_second_effects.py::test_a_second_row_for_the_same_thing_is_refused"
 
 
@@ -29,7 +29,7 @@ def without_unique(table: str, *columns: str, also: tuple[str, ...] = ()) -> Mut
 
 
 _SECOND_JOB = (
-    "tests/tasks/test_base.py"
+    "tests/tasks/runtime/test_jobs.py"
     "::test_a_second_job_of_the_same_kind_and_key_is_refused_with_its_whole_transaction"
 )
 _ONE_KEY = (
@@ -62,7 +62,7 @@ MUTANTS: tuple[Mutant, ...] = (
         CREATED,
         "sa.PrimaryKeyConstraint('name', 'slot', name=op.f('pk_beat_slots'))",
         "sa.CheckConstraint('true', name=op.f('pk_beat_slots'))",
-        "tests/tasks/test_schedule.py::test_many_beats_open_a_slot_once",
+        "tests/tasks/runtime/test_schedule.py::test_many_beats_open_a_slot_once",
     ),
     Mutant(
         "the tenant in a reference (projects.engagement_id)",

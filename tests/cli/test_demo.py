@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.cli.test_commands import Sx
 from tests.conftest import Live
 from tests.support.tenants import Api
-from tests.test_cli import Sx
 from webapp.cli import demo_flow as demo
 from webapp.cli.sample import seed
 from webapp.devstack.processes import free_port
