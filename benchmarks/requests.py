@@ -17,7 +17,7 @@ from benchmarks.load import Load, Request, WrongAnswer, alternate, run
 from benchmarks.report import Repeated, Section, Table
 from benchmarks.stage import WEB_THREADS, Database, Server, Stage
 from benchmarks.targets import Target
-from models.db.queries import Query, bound
+from models.db.queries import CompiledQuery, bound
 from models.engagements import Engagement
 from webapp.devstack.processes import HOST, free_port
 from webapp.services.engagements.queries import ENGAGEMENTS
@@ -204,7 +204,7 @@ def floor_statements() -> dict[str, str]:
         .order_by(Engagement.created_at.desc(), identity.desc())
         .limit(bound("page_limit"))
     )
-    return {"one": Query.of(one).plain, "list": Query.of(newest_first).plain}
+    return {"one": CompiledQuery.of(one).plain, "list": CompiledQuery.of(newest_first).plain}
 
 
 def newest_and_client(database: Database) -> tuple[UUID, Mapping[str, str]]:

@@ -26,7 +26,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Machine:
+class StateMachine:
     """The states of one thing by slug; the slug is what the database holds."""
 
     name: str
@@ -76,7 +76,7 @@ class Machine:
         return CheckConstraint(f"{self.column} IN ({slugs})", name=f"{self.column}_known")
 
 
-DEAL = Machine(
+DEAL = StateMachine(
     "deal",
     {
         "lead": State(1, "Lead", ("qualified", "proposal", "negotiation", "won", "lost")),
@@ -89,7 +89,7 @@ DEAL = Machine(
     column="stage",
 )
 
-PROPOSAL = Machine(
+PROPOSAL = StateMachine(
     "proposal",
     {
         "draft": State(0, "Draft", ("sent",)),
@@ -100,7 +100,7 @@ PROPOSAL = Machine(
     },
 )
 
-CONTRACT = Machine(
+CONTRACT = StateMachine(
     "contract",
     {
         "draft": State(0, "Draft", ("sent", "signed", "cancelled")),
@@ -111,7 +111,7 @@ CONTRACT = Machine(
     },
 )
 
-ENGAGEMENT = Machine(
+ENGAGEMENT = StateMachine(
     "engagement",
     {
         "active": State(1, "Active", ("on_hold", "completed", "cancelled")),
@@ -121,7 +121,7 @@ ENGAGEMENT = Machine(
     },
 )
 
-PROJECT = Machine(
+PROJECT = StateMachine(
     "project",
     {
         "active": State(1, "Active", ("on_hold", "completed", "cancelled")),
@@ -131,7 +131,7 @@ PROJECT = Machine(
     },
 )
 
-PHASE = Machine(
+PHASE = StateMachine(
     "phase",
     {
         "kickoff": State(1, "Kickoff", ("setup",)),
@@ -144,7 +144,7 @@ PHASE = Machine(
     column="phase",
 )
 
-TASK = Machine(
+TASK = StateMachine(
     "task",
     {
         "todo": State(1, "To-do", ("in_progress", "completed", "cancelled")),
@@ -155,12 +155,12 @@ TASK = Machine(
     },
 )
 
-CONVERSATION = Machine(
+CONVERSATION = StateMachine(
     "conversation",
     {"open": State(1, "Open", ("closed",)), "closed": State(2, "Closed", ("open",))},
 )
 
-ORDER = Machine(
+ORDER = StateMachine(
     "order",
     {
         "unpaid": State(1, "Unpaid", ("partially_paid", "paid", "cancelled")),
@@ -171,7 +171,7 @@ ORDER = Machine(
     },
 )
 
-INVOICE = Machine(
+INVOICE = StateMachine(
     "invoice",
     {
         "draft": State(0, "Draft", ("sent", "void")),

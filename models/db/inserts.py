@@ -20,8 +20,8 @@ from sqlalchemy.orm import Mapper, make_transient_to_detached
 from sqlalchemy.sql import ClauseElement
 
 from models.db.base import TenantRecord, db
-from models.db.queries import Query, Row, execute
-from models.db.tenancy import current_scope
+from models.db.queries import CompiledQuery, Row, execute
+from models.db.tenancy import current_context
 
 R = TypeVar("R", bound=TenantRecord)
 
@@ -46,8 +46,8 @@ def insert_records(records: Sequence[R]) -> Sequence[R]:
 
 def insert_read(
     record: TenantRecord,
-    read: Query,
-    check: Query | None = None,
+    read: CompiledQuery,
+    check: CompiledQuery | None = None,
     values: Mapping[str, Any] = MappingProxyType({}),
     conditions: Sequence[str] = (),
 ) -> Row:
@@ -79,14 +79,14 @@ def insert_read(
 
 def write_jobs() -> None:
     """Insert the jobs that the running transaction has asked for so far."""
-    waiting = current_scope().unwritten
+    waiting = current_context().unwritten
     if waiting:
         execute(_INSERT_JOBS, {"jobs": _take_jobs()})
 
 
 def execute_with_jobs(sql: str, values: Mapping[str, Any]) -> list[Row]:
     """Execute a statement, and `write_jobs` together with it."""
-    if not current_scope().unwritten:
+    if not current_context().unwritten:
         return execute(sql, values)
     # A statement that begins with others of its own takes it among them.
     first, rest = f"WITH asked AS ({_INSERT_JOBS})", sql.lstrip()
@@ -103,7 +103,7 @@ _INSERT_JOBS = """
 
 
 def _take_jobs() -> str:
-    waiting = current_scope().unwritten
+    waiting = current_context().unwritten
     text = _json(waiting)
     waiting.clear()
     return text

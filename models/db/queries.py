@@ -19,7 +19,7 @@ from psycopg.types.json import set_json_loads
 from sqlalchemy import Select, bindparam, make_url
 
 from models.db.base import db
-from models.db.tenancy import Scope, current_scope
+from models.db.tenancy import TenantContext, current_context
 from models.db.transactions import PRINCIPAL, driver_of, wrapped
 
 Row = dict[str, Any]
@@ -31,7 +31,7 @@ _RESOLVE = f"SELECT {PRINCIPAL} FROM {_BEGIN_REQUEST}"  # noqa: S608 - our own t
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class CompiledQuery:
     """A SELECT made ready for both ways of running it. Built once, run often."""
 
     plain: str
@@ -39,7 +39,7 @@ class Query:
     defaults: Mapping[str, Any]
 
     @classmethod
-    def of(cls, select: Select[*tuple[Any, ...]]) -> Query:
+    def of(cls, select: Select[*tuple[Any, ...]]) -> CompiledQuery:
         """Compile `select`; its bound parameters without a value are given at each run."""
         compiled = select.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
         plain = str(compiled)
@@ -55,12 +55,12 @@ class Query:
 
     def all(self, **parameters: Any) -> list[Row]:
         """The rows the caller may see, as dictionaries; resolves the scope on the way."""
-        scope = current_scope()
+        context = current_context()
         values = {**self.defaults, **parameters}
-        if scope.in_transaction or scope.credential_digest is None:
+        if context.in_transaction or context.credential_digest is None:
             return execute(self.plain, values)
-        rows = _autocommit(self.with_credential, {**values, **_credential(scope)})
-        scope.resolve(_Attributes(rows[0]) if rows else None)
+        rows = _autocommit(self.with_credential, {**values, **_credential(context)})
+        context.resolve(_Attributes(rows[0]) if rows else None)
         return [row for row in rows if row["found"]]
 
     def one(self, **parameters: Any) -> Row | None:
@@ -69,15 +69,15 @@ class Query:
         return rows[0] if rows else None
 
 
-def resolve_scope() -> None:
+def resolve_context() -> None:
     """Check the scope's credential by itself, where no other statement has done so."""
-    scope = current_scope()
-    if scope.principal is None:
-        rows = _autocommit(_RESOLVE, _credential(scope))
-        scope.resolve(_Attributes(rows[0]) if rows else None)
+    context = current_context()
+    if context.principal is None:
+        rows = _autocommit(_RESOLVE, _credential(context))
+        context.resolve(_Attributes(rows[0]) if rows else None)
 
 
-def ask(sql: str, **values: Any) -> list[Row]:
+def call_function(sql: str, **values: Any) -> list[Row]:
     """Call one of the database's functions that answer without a tenant, such as `find_login`."""
     return _autocommit(sql, values)
 
@@ -89,10 +89,10 @@ class _Attributes:
         self.__dict__ = row
 
 
-def _credential(scope: Scope) -> dict[str, Any]:
+def _credential(context: TenantContext) -> dict[str, Any]:
     return {
-        "credential_kind": scope.credential_kind,
-        "credential_digest": scope.credential_digest,
+        "credential_kind": context.credential_kind,
+        "credential_digest": context.credential_digest,
     }
 
 
@@ -101,9 +101,9 @@ def execute(sql: str, values: Mapping[str, Any]) -> list[Row]:
 
     What the session holds goes first. Raises what SQLAlchemy would raise.
     """
-    scope, session = current_scope(), db.session()
+    context, session = current_context(), db.session()
     session.flush()
-    driver = scope.driver if scope.in_transaction else driver_of(session.connection())
+    driver = context.driver if context.in_transaction else driver_of(session.connection())
     cursor = driver.cursor(row_factory=dict_row)
     try:
         cursor.execute(sql, values)

@@ -39,12 +39,12 @@ class Principal:
         return {"kind": self.kind, "id": str(who) if who else None, "name": self.label}
 
 
-class NoScope(RuntimeError):
+class NoTenantContext(RuntimeError):
     """Tenant data was asked for outside a request or a job."""
 
 
 @dataclass(slots=True)
-class Scope:
+class TenantContext:
     """One request's or job's claim to a tenant, before and after the database has checked it.
 
     `admit` is called with the principal once it is known and raises when it lacks the right.
@@ -81,27 +81,27 @@ class Scope:
         if self.admit is not None:
             self.admit(principal)
         if principal is None:
-            raise NoScope("the credential resolved to nobody")
+            raise NoTenantContext("the credential resolved to nobody")
         self.principal = principal
         return principal
 
 
-_scope: ContextVar[Scope | None] = ContextVar("scope", default=None)
+_scope: ContextVar[TenantContext | None] = ContextVar("scope", default=None)
 
 
-def current_scope() -> Scope:
+def current_context() -> TenantContext:
     """The scope of the running request or job. Raises NoScope outside one."""
-    scope = _scope.get()
-    if scope is None:
-        raise NoScope("no request or job is running")
-    return scope
+    context = _scope.get()
+    if context is None:
+        raise NoTenantContext("no request or job is running")
+    return context
 
 
 def current_principal() -> Principal:
     """The resolved principal. Raises NoScope before the first statement or outside a scope."""
-    principal = current_scope().principal
+    principal = current_context().principal
     if principal is None:
-        raise NoScope("the scope is not resolved yet")
+        raise NoTenantContext("the scope is not resolved yet")
     return principal
 
 
@@ -110,15 +110,15 @@ def current_organization_id() -> UUID:
 
 
 @contextmanager
-def in_scope(scope: Scope) -> Iterator[Scope]:
+def in_context(context: TenantContext) -> Iterator[TenantContext]:
     """Run the block inside `scope`; the one before is back afterwards."""
-    token = _scope.set(scope)
+    token = _scope.set(context)
     try:
-        yield scope
+        yield context
     finally:
         _scope.reset(token)
 
 
-def as_system(organization_id: UUID) -> Scope:
+def as_system(organization_id: UUID) -> TenantContext:
     """The scope of a job or a command that acts for an organization itself."""
-    return Scope(principal=Principal(organization_id=organization_id, kind="system"))
+    return TenantContext(principal=Principal(organization_id=organization_id, kind="system"))

@@ -26,7 +26,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, SessionTransaction
 
 from models.db.base import db
-from models.db.tenancy import Scope, current_scope
+from models.db.tenancy import TenantContext, current_context
 
 PRINCIPAL = """
     q.organization_id AS principal_organization_id, q.credential_id AS principal_credential_id,
@@ -63,17 +63,17 @@ class BoundSession:
     ) -> None:
         if transaction.nested:
             return
-        scope = current_scope()
-        scope.driver = driver_of(connection)
-        principal = scope.principal
+        context = current_context()
+        context.driver = driver_of(connection)
+        principal = context.principal
         if principal is not None:
-            scope.now = _first(connection, _BIND, [str(principal.organization_id).encode()]).now
+            context.now = _first(connection, _BIND, [str(principal.organization_id).encode()]).now
             return
-        row = _resolve(connection, scope)
-        scope.resolve(row)
-        scope.now = row.now
-        if scope.idempotency_key is not None and row.status is not None:
-            scope.idempotent_answer = row
+        row = _resolve(connection, context)
+        context.resolve(row)
+        context.now = row.now
+        if context.idempotency_key is not None and row.status is not None:
+            context.idempotent_answer = row
 
 
 def watch_sessions() -> None:
@@ -92,15 +92,15 @@ def wrapped(error: psycopg.Error) -> Exception:
     return cast(Exception, DBAPIError.instance(None, None, error, psycopg.Error))
 
 
-def _resolve(connection: Connection, scope: Scope) -> Any:
-    kind, digest = scope.credential_kind, scope.credential_digest
+def _resolve(connection: Connection, context: TenantContext) -> Any:
+    kind, digest = context.credential_kind, context.credential_digest
     values = [
         kind.encode() if kind is not None else None,
         b"\\x" + digest.hex().encode() if digest is not None else None,
     ]
-    if scope.idempotency_key is None:
+    if context.idempotency_key is None:
         return _first(connection, _RESOLVE, values)
-    return _first(connection, _RESOLVE_WITH_KEY, [*values, scope.idempotency_key.encode()])
+    return _first(connection, _RESOLVE_WITH_KEY, [*values, context.idempotency_key.encode()])
 
 
 def _first(connection: Connection, sql: str, values: Sequence[bytes | None]) -> Any:

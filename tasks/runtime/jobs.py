@@ -22,7 +22,7 @@ from flask import Flask, current_app
 from sqlalchemy.exc import DBAPIError
 
 from models.db.inserts import execute_with_jobs
-from models.db.queries import ask, execute
+from models.db.queries import call_function, execute
 from models.db.tenancy import as_system
 from webapp.core.transaction import in_transaction
 from webapp.services.common.exceptions import DomainError
@@ -140,7 +140,7 @@ class Claim(NamedTuple):
 def _claim(organization_id: UUID, job_id: UUID, lease: int | None) -> Claim | None:
     """Count the attempt and commit, so that even a SIGKILL leaves it counted."""
     keys = {"organization_id": organization_id, "job_id": job_id}
-    rows = ask(_CLAIM, **keys, worker=worker_name(), lease=lease)
+    rows = call_function(_CLAIM, **keys, worker=worker_name(), lease=lease)
     return Claim(**rows[0]) if rows else None
 
 
@@ -217,12 +217,12 @@ class _Run:
     def outside(self, payload: dict[str, Any]) -> bool:
         """Body, effect outside, end: a lease holds the job meanwhile, no transaction does."""
         assert self.spec.then is not None
-        scope = as_system(self.organization_id)
-        message = in_transaction(scope, lambda: self.spec.body(payload))
+        context = as_system(self.organization_id)
+        message = in_transaction(context, lambda: self.spec.body(payload))
         if message is not None:
             with self._kept_lease():
                 self.spec.then(message)
-        return in_transaction(scope, self._finish)
+        return in_transaction(context, self._finish)
 
     @contextmanager
     def _kept_lease(self) -> Iterator[None]:
@@ -233,7 +233,7 @@ class _Run:
             while not done.wait(RENEW_SECONDS):
                 try:
                     with app.app_context():
-                        ask(_RENEW, **self._keys, lease=LEASE_SECONDS)
+                        call_function(_RENEW, **self._keys, lease=LEASE_SECONDS)
                 except psycopg.Error as error:
                     log.warning("lease_not_renewed", error=type(error).__name__)
 

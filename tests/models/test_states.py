@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from models.states import MACHINES, Machine, State
+from models.states import MACHINES, State, StateMachine
 
 # slug, number and label of every state, in order; the first is where things start.
 STATES = {
@@ -252,9 +252,9 @@ def test_what_names_no_state_is_not_understood(value: object) -> None:
 
 def test_a_machine_with_an_unknown_target_cannot_be_declared() -> None:
     with pytest.raises(ValueError, match="bad targets"):
-        Machine("lamp", {"off": State(0, "Off", ("on",))})
+        StateMachine("lamp", {"off": State(0, "Off", ("on",))})
 
 
 def test_a_machine_whose_states_share_a_name_cannot_be_declared() -> None:
     with pytest.raises(ValueError, match="names two states"):
-        Machine("lamp", {"off": State(0, "Off"), "dark": State(1, "Off")})
+        StateMachine("lamp", {"off": State(0, "Off"), "dark": State(1, "Off")})

@@ -20,7 +20,7 @@ from sqlalchemy.engine import make_url
 
 from models import billing, catalog, engagements, identity, jobs, sales, states, webhooks
 from models.db.base import Base, TenantRecord
-from models.states import Machine
+from models.states import StateMachine
 
 TABLES = Base.metadata.tables
 NAME_LIMIT = 63  # PostgreSQL cuts longer identifiers off (NAMEDATALEN - 1)
@@ -208,7 +208,7 @@ def test_the_check_admits_exactly_the_declared_values(
     ("place", "machine"), MACHINE_COLUMNS.items(), ids=lambda part: getattr(part, "name", "column")
 )
 def test_a_new_row_starts_in_the_machines_first_state(
-    place: tuple[str, str], machine: Machine
+    place: tuple[str, str], machine: StateMachine
 ) -> None:
     table, name = place
     column: Column[str] = TABLES[table].columns[name]

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from models.db.base import Base, TenantRecord
-from models.db.tenancy import NoScope
+from models.db.tenancy import NoTenantContext
 from tests.support.tenants import Api, Tenant
 from webapp.config import APP_ROLE, DISPATCHER_ROLE
 
@@ -155,5 +155,5 @@ def test_the_dispatcher_sees_that_work_is_due_but_not_what_it_is_about(
 def test_the_session_refuses_to_work_outside_a_request_or_job(app: Flask) -> None:
     from models.db.base import db
 
-    with app.app_context(), pytest.raises(NoScope):
+    with app.app_context(), pytest.raises(NoTenantContext):
         db.session.connection()

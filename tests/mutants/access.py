@@ -40,7 +40,7 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the permission to read what is expanded",
         "webapp/api/framework/resource.py",
-        '            demand(current_principal(), f"{reader.domain}:read")\n',
+        '            demand(current_principal(), f"{records.domain}:read")\n',
         "",
         _bad("TestCredentials::test_expanding_needs_the_right_to_read_what_is_expanded"),
     ),
@@ -148,7 +148,7 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the answer kept for retries",
         IDEMPOTENCY,
-        "        _keep(scope.idempotency_key, fingerprint, answer)\n",
+        "        _keep(context.idempotency_key, fingerprint, answer)\n",
         "        pass\n",
         _key,
         _one_key,

@@ -98,7 +98,7 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the renewal of the lease",
         BASE,
-        "ask(_RENEW, **self._keys, lease=LEASE_SECONDS)",
+        "call_function(_RENEW, **self._keys, lease=LEASE_SECONDS)",
         "pass",
         _base("a_long_effect_keeps_its_lease"),
     ),
@@ -171,7 +171,7 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the hint after the commit",
         "webapp/core/transaction.py",
-        "    publish(scope)\n    return result",
+        "    publish(context)\n    return result",
         "    return result",
         _publishing("a_committed_request_leaves_a_hint_and_a_refused_one_does_not"),
     ),
@@ -227,7 +227,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "                try:\n"
         "                    result = work()\n"
         "                finally:\n"
-        "                    publish(scope)\n",
+        "                    publish(context)\n",
         _publishing("a_committed_request_leaves_a_hint_and_a_refused_one_does_not"),
     ),
     without(

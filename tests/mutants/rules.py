@@ -148,8 +148,7 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "If-Match",
         RECORDS,
-        "if version is not None and isinstance(record, Versioned)"
-        " and record.row_version != version:",
+        "if seen is not None and isinstance(record, Versioned) and record.row_version != seen:",
         "if False:",
         _bad("test_a_stale_etag_changes_nothing"),
         _races("concurrent_changes_with_the_same_etag_let_one_through"),

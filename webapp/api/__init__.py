@@ -26,5 +26,5 @@ def init_api(app: Flask) -> None:
     """Register every resource, and the document that describes them."""
     api = make_api(app)
     for module in RESOURCES:
-        api.register_blueprint(module.desk)
+        api.register_blueprint(module.blueprint)
     app.register_blueprint(health.blueprint)

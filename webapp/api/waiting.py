@@ -14,10 +14,10 @@ from flask import request
 from sqlalchemy import update
 
 from models.db.base import db
-from models.db.tenancy import Scope, current_principal, current_scope
+from models.db.tenancy import TenantContext, current_context, current_principal
 from models.jobs import IdempotencyKey
 from webapp.core.transaction import in_transaction
-from webapp.http.responses import Answer
+from webapp.http.responses import ApiResponse
 from webapp.http.wait import DEFAULT_SECONDS, done_within
 
 MAX_SECONDS = 30
@@ -34,7 +34,7 @@ def wait_wanted() -> tuple[int, bool]:
     return DEFAULT_SECONDS, False
 
 
-def finish_with_job(accepted: Answer, result: Callable[[dict[str, Any]], Any]) -> Answer:
+def finish_with_job(accepted: ApiResponse, result: Callable[[dict[str, Any]], Any]) -> ApiResponse:
     """Turn an accepted (202) answer into the result's (200) if its job is done soon enough.
 
     `result` makes the body from the accepted one. A replayed answer that had its result already
@@ -50,18 +50,18 @@ def finish_with_job(accepted: Answer, result: Callable[[dict[str, Any]], Any]) -
     if seconds == 0 or not done_within(job_id, seconds):
         return accepted
     headers = {name: value for name, value in accepted.headers.items() if name != "Location"}
-    done = Answer(200, result(accepted.body), headers)
-    _keep_result(current_scope(), done)
+    done = ApiResponse(200, result(accepted.body), headers)
+    _keep_result(current_context(), done)
     return done
 
 
-def _keep_result(scope: Scope, answer: Answer) -> None:
+def _keep_result(context: TenantContext, answer: ApiResponse) -> None:
     """Let a retry with the same key repeat this result instead of asking again."""
-    if scope.idempotency_key is None:
+    if context.idempotency_key is None:
         return
-    key = scope.idempotency_key
+    key = context.idempotency_key
     actor = str(current_principal().credential_id)
-    kept = Scope(scope.credential_kind, scope.credential_digest, scope.admit)
+    kept = TenantContext(context.credential_kind, context.credential_digest, context.admit)
     in_transaction(
         kept,
         lambda: db.session.execute(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from flask import request
 
-from models.db.tenancy import Principal, Scope
+from models.db.tenancy import Principal, TenantContext
 from webapp.auth import browser
 from webapp.auth.permissions import demand
 from webapp.services.common import secrets
@@ -17,7 +17,7 @@ Admit = Callable[[Principal | None], None]
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
-def api_key_scope(permission: str) -> Scope:
+def api_key_context(permission: str) -> TenantContext:
     """The scope of a REST caller. Raises Unauthorized without a well-formed key.
 
     Keys are taken from the Authorization header only, never from cookies or the address.
@@ -31,10 +31,10 @@ def api_key_scope(permission: str) -> Scope:
             raise Unauthorized()
         demand(principal, permission)
 
-    return Scope("api_key", secrets.digest(key), admit)
+    return TenantContext("api_key", secrets.digest(key), admit)
 
 
-def signing_link_scope(permission: str) -> Scope:
+def signing_link_context(permission: str) -> TenantContext:
     """The scope of a client who holds a signing link. Raises NotFound for an unknown token."""
     token = (request.view_args or {}).get("token", "")
     if not secrets.is_link_token(token):
@@ -45,21 +45,21 @@ def signing_link_scope(permission: str) -> Scope:
             raise NotFound("This link is not known. Check that it was copied whole.")
         demand(principal, permission)
 
-    return Scope("signing_link", secrets.digest(token), admit)
+    return TenantContext("signing_link", secrets.digest(token), admit)
 
 
-def session_scope(permission: str) -> Scope:
+def session_context(permission: str) -> TenantContext:
     """The scope of somebody who is logged in to the console. Raises Unauthorized without a session.
 
     What changes something must come from one of our own forms: raises Forbidden otherwise.
     """
-    scope = session_of_browser(permission)
+    context = session_of_browser(permission)
     if request.method not in SAFE_METHODS:
         browser.check_form(browser.cookie(browser.SESSION))
-    return scope
+    return context
 
 
-def session_of_browser(permission: str) -> Scope:
+def session_of_browser(permission: str) -> TenantContext:
     """`session_scope` whatever form the request came from: the log-in form has its own check."""
     secret = browser.cookie(browser.SESSION)
     if secret is None:
@@ -70,4 +70,4 @@ def session_of_browser(permission: str) -> Scope:
             raise Unauthorized("Log in first.")
         demand(principal, permission)
 
-    return Scope("session", secrets.digest(secret), admit)
+    return TenantContext("session", secrets.digest(secret), admit)

@@ -8,9 +8,9 @@ from typing import Any
 
 from flask import Flask, request
 
-from models.db.queries import resolve_scope
-from models.db.tenancy import Scope, in_scope
-from webapp.auth.credentials import SAFE_METHODS, api_key_scope
+from models.db.queries import resolve_context
+from models.db.tenancy import TenantContext, in_context
+from webapp.auth.credentials import SAFE_METHODS, api_key_context
 from webapp.auth.permissions import ALL_PERMISSIONS
 from webapp.core.transaction import in_transaction
 
@@ -20,8 +20,8 @@ View = Callable[..., Any]
 def requires(
     permission: str,
     *,
-    credential: Callable[[str], Scope] = api_key_scope,
-    finish: Callable[[Any], Any] | None = None,
+    credential: Callable[[str], TenantContext] = api_key_context,
+    after_commit: Callable[[Any], Any] | None = None,
 ) -> Callable[[View], View]:
     """Let only callers with `permission` in, and run the view in their tenant.
 
@@ -34,14 +34,14 @@ def requires(
     def decorate(view: View) -> View:
         @functools.wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            scope = credential(permission)
+            context = credential(permission)
             if request.method in SAFE_METHODS:
-                return read_in(scope, lambda: view(*args, **kwargs))
-            result = in_transaction(scope, lambda: view(*args, **kwargs))
-            if finish is None:
+                return read_in(context, lambda: view(*args, **kwargs))
+            result = in_transaction(context, lambda: view(*args, **kwargs))
+            if after_commit is None:
                 return result
-            with in_scope(scope):
-                return finish(result)
+            with in_context(context):
+                return after_commit(result)
 
         guarded.permission = permission  # type: ignore[attr-defined]
         return guarded
@@ -77,14 +77,14 @@ def checked(permission: str) -> str:
     return permission
 
 
-def read_in(scope: Scope, view: View) -> Any:
+def read_in(context: TenantContext, view: View) -> Any:
     """Run a reading view in `scope`, and make sure that the scope was checked."""
-    with in_scope(scope):
+    with in_context(context):
         try:
             answer = view()
         except Exception:
             # Who may not come in learns that first, whatever else was wrong with the request.
-            resolve_scope()
+            resolve_context()
             raise
-        resolve_scope()
+        resolve_context()
         return answer

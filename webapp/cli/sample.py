@@ -19,7 +19,7 @@ from sqlalchemy import select
 
 from models.catalog import Service
 from models.db.base import db, uuid7
-from models.db.tenancy import Principal, Scope, as_system, current_organization_id
+from models.db.tenancy import Principal, TenantContext, as_system, current_organization_id
 from models.identity import ApiKey, Membership, Organization, User
 from models.sales import Proposal, SigningLink
 from webapp.config import Settings
@@ -85,7 +85,7 @@ def seed(app: Flask, var: Path) -> dict[str, str]:
         kept.put("api_key", key)
         owner = Principal(found, "system", subject_id=user_id, role="owner", label=OWNER)
         link_id = in_transaction(
-            Scope(principal=owner), lambda: _waiting_link(kept, settings.secret_key)
+            TenantContext(principal=owner), lambda: _waiting_link(kept, settings.secret_key)
         )
         kept.put("link_id", str(link_id))
     token = secrets.link_token(settings.secret_key, link_id)

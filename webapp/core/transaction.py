@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from models.db.base import db
 from models.db.inserts import write_jobs
-from models.db.tenancy import Scope, in_scope
+from models.db.tenancy import TenantContext, in_context
 from models.db.transactions import StaleConnection
 from webapp.core.job_hints import publisher
 from webapp.services.common.exceptions import Unavailable
@@ -39,10 +39,10 @@ class RunAgain(Exception):
 
 
 @contextmanager
-def transaction(scope: Scope) -> Iterator[None]:
+def transaction(context: TenantContext) -> Iterator[None]:
     """Run the block in one transaction of `scope`: committed at its end, or not at all."""
     session = db.session()
-    scope.in_transaction = True
+    context.in_transaction = True
     try:
         try:
             session.connection()  # begins, and so resolves the scope
@@ -56,24 +56,24 @@ def transaction(scope: Scope) -> Iterator[None]:
         session.rollback()
         raise
     finally:
-        scope.in_transaction = False
+        context.in_transaction = False
         session.close()
 
 
-def in_transaction(scope: Scope, work: Callable[[], T]) -> T:
+def in_transaction(context: TenantContext, work: Callable[[], T]) -> T:
     """Run `work` in a transaction of `scope` and hint at its jobs once it has committed.
 
     Deadlocks and serialization failures are repeated up to 3 times (reliability.md, *Faults*).
     Raises Unavailable when that was not enough or the database is too busy.
     """
     for attempt in range(RETRIES + 1):
-        scope.jobs.clear()
-        scope.unwritten.clear()
-        scope.idempotent_answer = None
-        resolved = scope.principal if scope.credential_digest is None else None
-        scope.principal = resolved
+        context.jobs.clear()
+        context.unwritten.clear()
+        context.idempotent_answer = None
+        resolved = context.principal if context.credential_digest is None else None
+        context.principal = resolved
         try:
-            with in_scope(scope), transaction(scope):
+            with in_context(context), transaction(context):
                 result = work()
             break
         except RunAgain:
@@ -87,12 +87,12 @@ def in_transaction(scope: Scope, work: Callable[[], T]) -> T:
                     raise Unavailable() from error
                 raise
             time.sleep(random.uniform(0.005, 0.03) * 2**attempt)  # noqa: S311 - no secret
-    publish(scope)
+    publish(context)
     return result
 
 
-def publish(scope: Scope) -> None:
+def publish(context: TenantContext) -> None:
     """The after-commit hook: hint at the jobs that the committed transaction asked for."""
-    if scope.jobs and scope.principal is not None:
-        publisher().publish(scope.principal.organization_id, scope.jobs)
-        scope.jobs.clear()
+    if context.jobs and context.principal is not None:
+        publisher().publish(context.principal.organization_id, context.jobs)
+        context.jobs.clear()

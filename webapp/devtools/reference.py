@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 from flask import Flask
 
-from models.states import MACHINES, Machine
+from models.states import MACHINES, StateMachine
 from webapp.auth.permissions import LINK_PERMISSIONS, ROLE_PERMISSIONS
 from webapp.cli.main import main as sx
 
@@ -44,7 +44,7 @@ def states_page() -> str:
     return "\n\n".join(parts)
 
 
-def _states(machine: Machine) -> Iterator[Sequence[str]]:
+def _states(machine: StateMachine) -> Iterator[Sequence[str]]:
     yield "Number", "Label", "Slug", "May become"
     for slug, state in machine.states.items():
         moves = [

@@ -14,9 +14,9 @@ from flask import request
 
 from models.db.base import uuid7
 from models.db.inserts import execute_with_jobs
-from models.db.tenancy import Scope, current_principal
+from models.db.tenancy import TenantContext, current_principal
 from webapp.core.transaction import RunAgain
-from webapp.http.responses import Answer
+from webapp.http.responses import ApiResponse
 from webapp.services.common.exceptions import IdempotencyKeyReused, Invalid
 
 HEADER = "Idempotency-Key"
@@ -33,26 +33,26 @@ def key_of_request() -> str | None:
     return key
 
 
-def once(scope: Scope, work: Callable[[], Answer]) -> Answer:
+def with_idempotency(context: TenantContext, work: Callable[[], ApiResponse]) -> ApiResponse:
     """Run `work` unless its key has an answer already; keep the new answer with its effect.
 
     Raises IdempotencyKeyReused when the key came with another request before.
     """
-    if scope.idempotency_key is None:
+    if context.idempotency_key is None:
         return work()
     fingerprint = _fingerprint()
-    kept = scope.idempotent_answer
+    kept = context.idempotent_answer
     if kept is not None:
         if bytes(kept.request_hash) != fingerprint:
             raise IdempotencyKeyReused()
         stored = kept.body
-        return Answer(
+        return ApiResponse(
             kept.status, stored["body"], {**stored["headers"], "Idempotent-Replayed": "true"},
             stored["version"],
         )  # fmt: skip
     answer = work()
     if answer.status < 300:
-        _keep(scope.idempotency_key, fingerprint, answer)
+        _keep(context.idempotency_key, fingerprint, answer)
     return answer
 
 
@@ -69,9 +69,9 @@ _KEEP = """
     RETURNING true"""
 
 
-def _keep(key: str, fingerprint: bytes, answer: Answer) -> None:
+def _keep(key: str, fingerprint: bytes, answer: ApiResponse) -> None:
     principal = current_principal()
-    body = {"body": answer.body, "headers": answer.headers, "version": answer.version}
+    body = {"body": answer.body, "headers": answer.headers, "version": answer.row_version}
     values = {
         "organization_id": principal.organization_id,
         "id": uuid7(),

@@ -25,13 +25,13 @@ class Whole(Response):
 
 
 @dataclass(slots=True)
-class Answer:
-    """A JSON answer, or bytes of another type; `version` is the row version of the one record."""
+class ApiResponse:
+    """A JSON answer, or bytes of another type; `row_version` is that of the one record."""
 
     status: int
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
-    version: int | None = None
+    row_version: int | None = None
     content_type: str = "application/json"
 
     def response(self) -> Response:
@@ -40,8 +40,8 @@ class Answer:
             return Response(status=self.status, headers=self.headers)
         payload = self.body if isinstance(self.body, bytes) else orjson.dumps(self.body)
         headers = dict(self.headers)
-        if self.version is not None:
-            headers["ETag"] = etag(self.version, payload)
+        if self.row_version is not None:
+            headers["ETag"] = etag(self.row_version, payload)
             headers["Cache-Control"] = "private, no-cache"
             if "If-None-Match" in request.headers and request.method in ("GET", "HEAD"):
                 wanted = request.if_none_match
@@ -50,16 +50,16 @@ class Answer:
         return Whole(payload, status=self.status, headers=headers, content_type=self.content_type)
 
 
-def etag(version: int, payload: bytes) -> str:
+def etag(row_version: int, payload: bytes) -> str:
     """A strong ETag: the record's row version, and a digest of all the representation shows.
 
     `If-None-Match` compares the whole; `If-Match` the version alone, because what else the
     representation shows (an engagement's projects, say) is not what a write would overwrite.
     """
-    return f'"{version}-{hashlib.blake2b(payload, digest_size=8).hexdigest()}"'
+    return f'"{row_version}-{hashlib.blake2b(payload, digest_size=8).hexdigest()}"'
 
 
-def expected_version() -> int | None:
+def expected_row_version() -> int | None:
     """The row version that `If-Match` asks for; None without one or with `*`.
 
     Raises StaleVersion for a tag that is none of ours: it cannot be the current one.

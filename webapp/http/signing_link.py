@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import request
 
-from webapp.auth.credentials import signing_link_scope
+from webapp.auth.credentials import signing_link_context
 from webapp.core.transaction import in_transaction
 from webapp.services.sales.content import CONSENT_TEXT, CONSENT_VERSION
 from webapp.services.sales.queries import linked_to_caller
@@ -35,5 +35,5 @@ def viewed_by_client(*, even_replaced: bool = False) -> dict[str, object]:
     """The proposal behind the caller's link; the first look is noted (*The sign flow*, step 2)."""
     proposal = linked_to_caller(even_replaced=even_replaced)
     if proposal["status"] == "sent" and proposal["viewed_at"] is None:
-        in_transaction(signing_link_scope("link:read"), mark_viewed)
+        in_transaction(signing_link_context("link:read"), mark_viewed)
     return proposal

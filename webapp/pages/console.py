@@ -7,12 +7,12 @@ from contextlib import suppress
 from typing import Any
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
-from werkzeug.wrappers import Response as Answer
+from werkzeug.wrappers import Response as AnyResponse
 
 from models.db.tenancy import as_system
 from models.states import ENGAGEMENT, PROPOSAL
 from webapp.auth import browser
-from webapp.auth.credentials import session_of_browser, session_scope
+from webapp.auth.credentials import session_context, session_of_browser
 from webapp.auth.guard import open_to_all, requires
 from webapp.core.transaction import in_transaction
 from webapp.extensions import limiter
@@ -40,7 +40,7 @@ def name_the_origin(response: Response) -> Response:
 
 
 @blueprint.get("")
-@requires("sales:read", credential=session_scope)
+@requires("sales:read", credential=session_context)
 def home() -> str:
     account = sessions.account_of_caller()
     g.timezone = account["timezone"]
@@ -84,7 +84,7 @@ def login() -> Response:
 @blueprint.post("/login")
 @limiter.limit("10/minute")
 @open_to_all(ANYBODY)
-def log_in() -> Response | Answer:
+def log_in() -> Response | AnyResponse:
     try:
         browser.check_form(browser.cookie(browser.LOGIN))
     except Forbidden as error:
@@ -111,8 +111,8 @@ def log_in() -> Response | Answer:
 
 
 @blueprint.post("/logout")
-@requires("identity:read", credential=session_scope)
-def logout() -> Answer:
+@requires("identity:read", credential=session_context)
+def logout() -> AnyResponse:
     sessions.end_session()
     response = redirect(url_for("console.login"), 303)
     browser.drop_cookie(response, browser.SESSION)
@@ -120,7 +120,7 @@ def logout() -> Answer:
 
 
 @blueprint.errorhandler(Unauthorized)
-def ask_for_login(_error: Unauthorized) -> Answer:
+def ask_for_login(_error: Unauthorized) -> AnyResponse:
     """To the login, and from there back to the page that was asked for."""
     wanted = request.full_path.rstrip("?") if request.method == "GET" else None
     if wanted == url_for("console.home"):

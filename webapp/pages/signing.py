@@ -11,10 +11,10 @@ from typing import Any
 
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from marshmallow import Schema, ValidationError
-from werkzeug.wrappers import Response as Answer
+from werkzeug.wrappers import Response as AnyResponse
 
 from models.states import PHASE
-from webapp.auth.credentials import signing_link_scope
+from webapp.auth.credentials import signing_link_context
 from webapp.auth.guard import read_in, requires
 from webapp.extensions import limit_anybody
 from webapp.http.errors import flatten
@@ -53,7 +53,7 @@ MISSING = {
 }
 
 
-def to_page(*_: Any) -> Answer:
+def to_page(*_: Any) -> AnyResponse:
     """Back to the page, which shows how things stand now."""
     token = (request.view_args or {})["token"]
     return redirect(url_for("signing.page", token=token), 303)
@@ -95,19 +95,19 @@ def show(status: int = 200, errors: Errors | None = None, *, keep: bool = True) 
 
 
 @blueprint.get("/<string:token>")
-@requires("link:read", credential=signing_link_scope)
+@requires("link:read", credential=signing_link_context)
 def page(token: str) -> Page:
     return show()
 
 
-def wait_for_engagement(signed: Signed) -> Answer:
+def wait_for_engagement(signed: Signed) -> AnyResponse:
     """Give what the signature creates a moment to be there, and show the page either way."""
     done_within(signed.job["id"], DEFAULT_SECONDS)
     return to_page()
 
 
 @blueprint.post("/<string:token>")
-@requires("link:sign", credential=signing_link_scope, finish=wait_for_engagement)
+@requires("link:sign", credential=signing_link_context, after_commit=wait_for_engagement)
 def sign(token: str) -> Signed:
     form = request.form
     is_drawn = form.get("method") == "drawn"
@@ -132,7 +132,7 @@ def sign(token: str) -> Signed:
 
 
 @blueprint.post("/<string:token>/decline")
-@requires("link:decline", credential=signing_link_scope, finish=to_page)
+@requires("link:decline", credential=signing_link_context, after_commit=to_page)
 def decline(token: str) -> None:
     checked = _checked(DeclineIn(), {"reason": request.form.get("reason", "")})
     decline_by_link(checked["reason"])
@@ -148,8 +148,8 @@ def _checked(schema: Schema, body: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.get("/<string:token>/signed.pdf")
-@requires("link:read", credential=signing_link_scope)
-def signed_pdf(token: str) -> Response | Answer:
+@requires("link:read", credential=signing_link_context)
+def signed_pdf(token: str) -> Response | AnyResponse:
     proposal = linked_to_caller(even_replaced=True)
     if not proposal["has_document"]:
         return to_page()
@@ -170,13 +170,13 @@ def correct(error: Invalid) -> Page:
         # Its own words where it was left out, and for what nobody types.
         silent = not request.form.get(field, "").strip() or field == "content_sha256"
         errors[field] = [MISSING[field]] if silent else messages
-    return _show_in_scope(422, errors)
+    return _show_in_context(422, errors)
 
 
 @blueprint.errorhandler(ContentChanged)
 def read_again(_error: ContentChanged) -> Page:
     message = "The proposal is not the one you were shown. Please read it as it is now and sign."
-    return _show_in_scope(409, {"content_sha256": [message]}, keep=False)
+    return _show_in_context(409, {"content_sha256": [message]}, keep=False)
 
 
 @blueprint.errorhandler(NotFound)
@@ -189,11 +189,11 @@ blueprint.register_error_handler(Conflict, to_page)
 blueprint.register_error_handler(LinkReplaced, to_page)
 
 
-def _show_in_scope(status: int, errors: Errors, *, keep: bool = True) -> Page:
+def _show_in_context(status: int, errors: Errors, *, keep: bool = True) -> Page:
     """`show` after the transaction of the request is over; it reads in a scope of its own."""
     try:
         shown: Page = read_in(
-            signing_link_scope("link:read"), lambda: show(status, errors, keep=keep)
+            signing_link_context("link:read"), lambda: show(status, errors, keep=keep)
         )
         return shown
     except NotFound as error:

@@ -15,7 +15,7 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, missing, validate
 
-from models.states import Machine
+from models.states import StateMachine
 
 NAME_LENGTH = 255
 TEXT_LENGTH = 20_000
@@ -237,7 +237,7 @@ class Day(fields.Date):
 class StateIn(fields.Field[str]):
     """A state by its number, label or slug, in any letter case; the slug inside."""
 
-    def __init__(self, machine: Machine, **kwargs: Any) -> None:
+    def __init__(self, machine: StateMachine, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.machine = machine
 
@@ -252,7 +252,7 @@ class StateIn(fields.Field[str]):
 class StateLabel(fields.Field[str]):
     """A state's label; the row holds the slug."""
 
-    def __init__(self, machine: Machine, **kwargs: Any) -> None:
+    def __init__(self, machine: StateMachine, **kwargs: Any) -> None:
         super().__init__(dump_only=True, **kwargs)
         self.machine = machine
 
@@ -263,7 +263,7 @@ class StateLabel(fields.Field[str]):
 class StateNumber(fields.Field[int]):
     """A state's number; `attribute` names the column that holds the slug."""
 
-    def __init__(self, machine: Machine, **kwargs: Any) -> None:
+    def __init__(self, machine: StateMachine, **kwargs: Any) -> None:
         kwargs.setdefault("attribute", machine.column)
         super().__init__(dump_only=True, **kwargs)
         self.machine = machine

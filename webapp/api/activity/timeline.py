@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from marshmallow import validate
 
-from webapp.api.framework.operations import Desk
-from webapp.api.framework.resource import Crud
+from webapp.api.framework.operations import ApiBlueprint
+from webapp.api.framework.resource import Resource
 from webapp.schemas.activity import ActivityEventOut
 from webapp.schemas.common import PlainText
 from webapp.services.activity.events import TIMELINE
 from webapp.services.engagements.queries import ENGAGEMENTS
 
-desk = Desk(
+blueprint = ApiBlueprint(
     "timeline",
     "/api/engagements/<uuid:engagement_id>/timeline",
     description="What happened to an engagement and to what belongs to it.",
 )
 
-events = Crud(
-    desk,
+events = Resource(
+    blueprint,
     "activity_event",
-    reader=TIMELINE,
+    records=TIMELINE,
     out=ActivityEventOut,
     filters={
         "type": PlainText(validate=validate.Length(1, 64)),

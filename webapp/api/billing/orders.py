@@ -5,18 +5,18 @@ from __future__ import annotations
 from webargs.fields import DelimitedList
 
 from models.states import ORDER
-from webapp.api.framework.operations import Desk
-from webapp.api.framework.resource import Crud
+from webapp.api.framework.operations import ApiBlueprint
+from webapp.api.framework.resource import Resource
 from webapp.schemas.billing import OrderOut
 from webapp.schemas.common import StateIn, reference
 from webapp.services.billing.queries import ORDERS
 
-desk = Desk("orders", "/api/orders", description="What clients bought by signing.")
+blueprint = ApiBlueprint("orders", "/api/orders", description="What clients bought by signing.")
 
-orders = Crud(
-    desk,
+orders = Resource(
+    blueprint,
     "order",
-    reader=ORDERS,
+    records=ORDERS,
     out=OrderOut,
     filters={
         "engagement_id": reference(allow_none=False),

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from marshmallow import fields
 
-from webapp.api.framework.operations import Desk
-from webapp.api.framework.resource import Crud
+from webapp.api.framework.operations import ApiBlueprint
+from webapp.api.framework.resource import Resource
 from webapp.schemas.catalog import ServiceChange, ServiceCreate, ServiceOut
 from webapp.schemas.common import reference
 from webapp.services.catalog import services as catalog
 from webapp.services.catalog.services import SERVICES
 
-desk = Desk("services", "/api/services", description="What the firm sells, at its list price.")
+blueprint = ApiBlueprint(
+    "services", "/api/services", description="What the firm sells, at its list price."
+)
 
-services = Crud(
-    desk,
+services = Resource(
+    blueprint,
     "service",
-    reader=SERVICES,
+    records=SERVICES,
     out=ServiceOut,
     filters={
         "is_active": fields.Boolean(),

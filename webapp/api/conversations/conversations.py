@@ -5,24 +5,24 @@ from __future__ import annotations
 from webargs.fields import DelimitedList
 
 from models.states import CONVERSATION
-from webapp.api.framework.operations import Desk
-from webapp.api.framework.resource import Crud
+from webapp.api.framework.operations import ApiBlueprint
+from webapp.api.framework.resource import Resource
 from webapp.schemas.common import StateIn
 from webapp.schemas.conversations import ConversationChange, ConversationCreate, ConversationOut
 from webapp.services.conversations import commands
 from webapp.services.conversations.queries import CONVERSATIONS
 from webapp.services.projects.queries import PROJECTS
 
-desk = Desk(
+blueprint = ApiBlueprint(
     "conversations",
     "/api/projects/<uuid:project_id>/conversations",
     description="What is said about a project.",
 )
 
-conversations = Crud(
-    desk,
+conversations = Resource(
+    blueprint,
     "conversation",
-    reader=CONVERSATIONS,
+    records=CONVERSATIONS,
     out=ConversationOut,
     filters={"status": DelimitedList(StateIn(CONVERSATION))},
 )

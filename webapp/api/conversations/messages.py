@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from marshmallow import fields
 
-from webapp.api.framework.operations import Desk
-from webapp.api.framework.resource import Crud
+from webapp.api.framework.operations import ApiBlueprint
+from webapp.api.framework.resource import Resource
 from webapp.schemas.conversations import MessageCreate, MessageOut
 from webapp.services.conversations import messages as services
 from webapp.services.conversations.queries import CONVERSATIONS, MESSAGES
 
-desk = Desk(
+blueprint = ApiBlueprint(
     "messages",
     "/api/projects/<uuid:project_id>/conversations/<uuid:conversation_id>/messages",
     description="The messages of a conversation.",
 )
 
-messages = Crud(
-    desk,
+messages = Resource(
+    blueprint,
     "message",
-    reader=MESSAGES,
+    records=MESSAGES,
     out=MessageOut,
     filters={"is_internal": fields.Boolean()},
 )

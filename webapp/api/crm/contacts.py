@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from webapp.api.framework.operations import Desk
-from webapp.api.framework.resource import Crud
+from webapp.api.framework.operations import ApiBlueprint
+from webapp.api.framework.resource import Resource
 from webapp.schemas.common import EMAIL, PlainText, reference
 from webapp.schemas.crm import ContactChange, ContactCreate, ContactOut
 from webapp.services.crm import contacts as services
 from webapp.services.crm.contacts import CONTACTS
 
-desk = Desk("contacts", "/api/contacts", description="The people on the client's side.")
+blueprint = ApiBlueprint(
+    "contacts", "/api/contacts", description="The people on the client's side."
+)
 
-contacts = Crud(
-    desk,
+contacts = Resource(
+    blueprint,
     "contact",
-    reader=CONTACTS,
+    records=CONTACTS,
     out=ContactOut,
     filters={
         "client_company_id": reference(allow_none=False),

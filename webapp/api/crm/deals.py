@@ -5,19 +5,21 @@ from __future__ import annotations
 from webargs.fields import DelimitedList
 
 from models.states import DEAL
-from webapp.api.framework.operations import Desk
-from webapp.api.framework.resource import Crud
+from webapp.api.framework.operations import ApiBlueprint
+from webapp.api.framework.resource import Resource
 from webapp.schemas.common import StateIn, name, reference
 from webapp.schemas.crm import DealChange, DealCreate, DealOut
 from webapp.services.crm import deals as services
 from webapp.services.crm.deals import DEALS
 
-desk = Desk("deals", "/api/deals", description="Opportunities on their way to a signature.")
+blueprint = ApiBlueprint(
+    "deals", "/api/deals", description="Opportunities on their way to a signature."
+)
 
-deals = Crud(
-    desk,
+deals = Resource(
+    blueprint,
     "deal",
-    reader=DEALS,
+    records=DEALS,
     out=DealOut,
     filters={
         "stage": DelimitedList(StateIn(DEAL)),

@@ -6,19 +6,21 @@ from marshmallow import validate
 from webargs.fields import DelimitedList
 
 from models.states import ENGAGEMENT
-from webapp.api.framework.operations import Desk
-from webapp.api.framework.resource import Crud
+from webapp.api.framework.operations import ApiBlueprint
+from webapp.api.framework.resource import Resource
 from webapp.schemas.common import NAME_LENGTH, PlainText, StateIn, reference
 from webapp.schemas.engagements import EngagementChange, EngagementCreate, EngagementOut
 from webapp.services.engagements import commands
 from webapp.services.engagements.queries import ENGAGEMENTS, TRASHED_ENGAGEMENTS
 
-desk = Desk("engagements", "/api/engagements", description="The hub of the work for a client.")
+blueprint = ApiBlueprint(
+    "engagements", "/api/engagements", description="The hub of the work for a client."
+)
 
-engagements = Crud(
-    desk,
+engagements = Resource(
+    blueprint,
     "engagement",
-    reader=ENGAGEMENTS,
+    records=ENGAGEMENTS,
     out=EngagementOut,
     trash=True,
     filters={
@@ -38,6 +40,6 @@ engagements.action(
     "trash",
     "Trash an engagement with everything below it",
     commands.trash_engagement,
-    reader=TRASHED_ENGAGEMENTS,
+    records=TRASHED_ENGAGEMENTS,
 )
 engagements.action("restore", "Take a trashed engagement back", commands.restore_engagement)

@@ -17,15 +17,15 @@ from marshmallow import Schema
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
-from models.db.tenancy import Scope, in_scope
-from webapp.auth.credentials import api_key_scope
+from models.db.tenancy import TenantContext, in_context
+from webapp.auth.credentials import api_key_context
 from webapp.auth.guard import checked, read_in
 from webapp.core.transaction import in_transaction
-from webapp.http.idempotency import HEADER, key_of_request, once
-from webapp.http.responses import Answer
+from webapp.http.idempotency import HEADER, key_of_request, with_idempotency
+from webapp.http.responses import ApiResponse
 
 Function = Callable[..., Any]
-Finish = Callable[[Answer], Answer]
+Finish = Callable[[ApiResponse], ApiResponse]
 
 
 class StrictParser(FlaskParser):
@@ -34,7 +34,7 @@ class StrictParser(FlaskParser):
     DEFAULT_UNKNOWN_BY_LOCATION: Mapping[str, str | None] = {}
 
 
-class Desk(Blueprint):
+class ApiBlueprint(Blueprint):
     """A resource's routes. `tag` groups them in the API document."""
 
     ARGUMENTS_PARSER = StrictParser()
@@ -53,8 +53,8 @@ class Desk(Blueprint):
         body: type[Schema] | None = None,
         body_required: bool = True,
         query: type[Schema] | None = None,
-        finish: Finish | None = None,
-        credential: Callable[[str], Scope] = api_key_scope,
+        after_commit: Finish | None = None,
+        credential: Callable[[str], TenantContext] = api_key_context,
         answers: Mapping[int, type[Schema] | None] | None = None,
         content_type: str | None = None,
     ) -> Callable[[Function], Function]:
@@ -77,7 +77,7 @@ class Desk(Blueprint):
                 documented = self.arguments(query_schema, location="query")(documented)
                 unasked = query_schema.load({})
 
-            def answer(path: Mapping[str, Any]) -> Answer:
+            def answer(path: Mapping[str, Any]) -> ApiResponse:
                 given: dict[str, Any] = {}
                 if body_schema is not None:
                     given["body"] = body_schema.load(json_body(body_required))
@@ -86,30 +86,32 @@ class Desk(Blueprint):
                     if request.query_string:
                         given["query"] = self.ARGUMENTS_PARSER.parse(query_schema, location="query")
                 result = function(**given, **path)
-                if not isinstance(result, Answer):
+                if not isinstance(result, ApiResponse):
                     data = schema.dump(result) if schema is not None else None
-                    version = result.get("row_version") if isinstance(result, dict) else None
-                    result = Answer(status, data, version=version)
+                    row_version = result.get("row_version") if isinstance(result, dict) else None
+                    result = ApiResponse(status, data, row_version=row_version)
                 return result
 
             @functools.wraps(function)
             def view(**path: Any) -> Response:
-                scope = credential(permission)
+                context = credential(permission)
                 if method == "GET":
-                    result = read_in(scope, lambda: answer(path))
+                    result = read_in(context, lambda: answer(path))
                 else:
                     if method == "POST":
-                        scope.idempotency_key = key_of_request()
-                    result = in_transaction(scope, lambda: once(scope, lambda: answer(path)))
-                if finish is not None:
-                    with in_scope(scope):
-                        result = finish(result)
+                        context.idempotency_key = key_of_request()
+                    result = in_transaction(
+                        context, lambda: with_idempotency(context, lambda: answer(path))
+                    )
+                if after_commit is not None:
+                    with in_context(context):
+                        result = after_commit(result)
                 return result.response()
 
             view.permission = requires_permission  # type: ignore[attr-defined]
             view._apidoc = getattr(documented, "_apidoc", {})  # type: ignore[attr-defined]
             self._document(view, method, schema, status, answers or {}, content_type)
-            if credential is not api_key_scope:
+            if credential is not api_key_context:
                 view._apidoc["manual_doc"]["security"] = []  # type: ignore[attr-defined]
             endpoint = f"{function.__name__}"
             self.add_url_rule(rule, endpoint, view, methods=[method])

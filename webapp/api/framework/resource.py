@@ -12,11 +12,11 @@ from marshmallow import Schema, ValidationError, fields, validate
 from webargs.fields import DelimitedList
 
 from models.db.tenancy import current_principal
-from webapp.api.framework.operations import Desk
+from webapp.api.framework.operations import ApiBlueprint
 from webapp.auth.permissions import demand
-from webapp.http.responses import Answer, expected_version
+from webapp.http.responses import ApiResponse, expected_row_version
 from webapp.schemas.common import Input, Output, PlainText, Related
-from webapp.services.common.reads import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest, Reader
+from webapp.services.common.reads import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest, RecordQuery
 
 Path = Callable[..., Any]
 Rows = list[dict[str, Any]]  # named here: inside Crud, `list` is the operation
@@ -106,8 +106,8 @@ def list_answer(page: Page) -> dict[str, Any]:
     }
 
 
-class Crud:
-    """A resource on its desk: `reader` and `out` say how it is read, the services how it changes.
+class Resource:
+    """A resource's operations: `records` and `out` say how it is read, services how it changes.
 
     `singular` names the operations and the path's id: `/<uuid:company_id>`. `trash` lets the
     list show what was trashed.
@@ -115,23 +115,23 @@ class Crud:
 
     def __init__(
         self,
-        desk: Desk,
+        blueprint: ApiBlueprint,
         singular: str,
         *,
-        reader: Reader,
+        records: RecordQuery,
         out: type[Schema],
         filters: Mapping[str, fields.Field[Any]] | None = None,
         rule: str = "",
         trash: bool = False,
     ) -> None:
-        self.desk = desk
+        self.blueprint = blueprint
         self.singular = singular
-        self.reader = reader
+        self.records = records
         self.out = out
         self.schema = out()
-        # What the reader can expand, `out` declares as Related, which knows the whole schema.
+        # What the query can expand, `out` declares as Related, which knows the whole schema.
         self.expand = {
-            name: cast(Related, out._declared_fields[name]).whole() for name in reader.expandable
+            name: cast(Related, out._declared_fields[name]).whole() for name in records.expandable
         }
         self.filters = dict(filters or {})
         self.rule = rule
@@ -149,20 +149,20 @@ class Crud:
             self.pascal,
             self.filters,
             expand=tuple(self.expand),
-            sort=self.reader.order,
+            sort=self.records.order,
             deleted=self.trash,
         )
 
-        def listed(query: Mapping[str, Any], **path: UUID) -> Answer:
-            page = self.reader.page(page_request(query), **path)
+        def listed(query: Mapping[str, Any], **path: UUID) -> ApiResponse:
+            page = self.records.page(page_request(query), **path)
             if not page.rows and prepare is not None:
                 prepare(**path)
             self._expand(page.rows, query)
             body = list_answer(page)
             body["data"] = self._dump_many(body["data"], query)
-            return Answer(200, body)
+            return ApiResponse(200, body)
 
-        plural = self.desk.name
+        plural = self.blueprint.name
         self._register("GET", self.rule, listed, f"list_{plural}", summary, "read",
                        query=query, out=list_schema(self.pascal, self.out))  # fmt: skip
 
@@ -170,7 +170,7 @@ class Crud:
         """GET one."""
         query = retrieve_query(self.pascal, tuple(self.expand)) if self.expand else None
 
-        def retrieved(query: Mapping[str, Any] | None = None, **path: UUID) -> Answer:
+        def retrieved(query: Mapping[str, Any] | None = None, **path: UUID) -> ApiResponse:
             return self.answer(path, query=query or {})
 
         self._register("GET", self.one_rule, retrieved, f"get_{self.singular}", summary, "read",
@@ -179,13 +179,15 @@ class Crud:
     def create(self, summary: str, schema: type[Schema], service: Path) -> None:
         """POST a new one. The service gets the checked body and the path's ids.
 
-        It returns the row as the reader reads it, or the record, which is then read.
+        It returns the row as the query reads it, or the record, which is then read.
         """
 
-        def created(body: dict[str, Any], **path: UUID) -> Answer:
+        def created(body: dict[str, Any], **path: UUID) -> ApiResponse:
             made = service(body, **path)
             if isinstance(made, dict):
-                answer = Answer(201, self.schema.dump(made), version=made.get("row_version"))
+                answer = ApiResponse(
+                    201, self.schema.dump(made), row_version=made.get("row_version")
+                )
                 made_id = made["id"]
             else:
                 made_id = made.id
@@ -197,12 +199,12 @@ class Crud:
                        body=schema, out=self.out, status=201)  # fmt: skip
 
     def update(self, summary: str, schema: type[Schema], service: Path) -> None:
-        """PUT changes to the fields given. The service gets id, changes and expected version."""
+        """PUT changes to some fields; the service gets id, changes and expected row version."""
 
-        def updated(body: dict[str, Any], **path: UUID) -> Answer:
+        def updated(body: dict[str, Any], **path: UUID) -> ApiResponse:
             if not body:
                 raise ValidationError("Name at least one field to change.")
-            service(body, version=expected_version(), **path)
+            service(body, expected_row_version=expected_row_version(), **path)
             return self.answer(path)
 
         self._register("PUT", self.one_rule, updated, f"update_{self.singular}", summary, "write",
@@ -211,9 +213,9 @@ class Crud:
     def delete(self, summary: str, service: Path) -> None:
         """DELETE: 204."""
 
-        def deleted(**path: UUID) -> Answer:
-            service(version=expected_version(), **path)
-            return Answer(204)
+        def deleted(**path: UUID) -> ApiResponse:
+            service(expected_row_version=expected_row_version(), **path)
+            return ApiResponse(204)
 
         self._register("DELETE", self.one_rule, deleted, f"delete_{self.singular}", summary,
                        "write", status=204)  # fmt: skip
@@ -227,17 +229,17 @@ class Crud:
         body: type[Schema] | None = None,
         body_required: bool = False,
         permission: str | None = None,
-        reader: Reader | None = None,
+        records: RecordQuery | None = None,
     ) -> None:
         """POST …/<verb>: the service gets the checked body (if any), id and expected version.
 
-        `reader` is the one that still finds the record when this action takes it from the list.
+        `records` is the query that still finds the record when this action takes it off the list.
         """
 
-        def acted(body: dict[str, Any] | None = None, **path: UUID) -> Answer:
+        def acted(body: dict[str, Any] | None = None, **path: UUID) -> ApiResponse:
             given = {} if body is None else {"values": body}
-            service(version=expected_version(), **given, **path)
-            return self.answer(path, reader=reader)
+            service(expected_row_version=expected_row_version(), **given, **path)
+            return self.answer(path, records=records)
 
         self._register("POST", f"{self.one_rule}/{verb}", acted, f"{verb}_{self.singular}",
                        summary, "write", body=body, body_required=body_required, out=self.out,
@@ -249,14 +251,14 @@ class Crud:
         *,
         status: int = 200,
         query: Mapping[str, Any] = _NO_QUERY,
-        reader: Reader | None = None,
-    ) -> Answer:
+        records: RecordQuery | None = None,
+    ) -> ApiResponse:
         """The record named by the path, as it is now."""
         within = {name: value for name, value in path.items() if name != self.id_name}
-        row = (reader or self.reader).get(path[self.id_name], **within)
+        row = (records or self.records).get(path[self.id_name], **within)
         self._expand([row], query)
         [data] = self._dump_many([row], query)
-        return Answer(status, data, version=row.get("row_version"))
+        return ApiResponse(status, data, row_version=row.get("row_version"))
 
     def _register(
         self, method: str, rule: str, function: Path, name: str, summary: str, right: str,
@@ -264,8 +266,8 @@ class Crud:
     ) -> None:  # fmt: skip
         function.__name__ = name
         function.__doc__ = summary
-        permission = permission or f"{self.reader.domain}:{right}"
-        self.desk.operation(method, rule, permission=permission, **options)(function)
+        permission = permission or f"{self.records.domain}:{right}"
+        self.blueprint.operation(method, rule, permission=permission, **options)(function)
 
     def _expand(self, rows: Rows, query: Mapping[str, Any]) -> None:
         """Put whole related records where the rows have brief ones: one statement for each name.
@@ -273,9 +275,9 @@ class Crud:
         Raises Forbidden when the caller may not read records of that kind as such.
         """
         for name in query.get("expand", ()):
-            column, reader = self.reader.expandable[name]
-            demand(current_principal(), f"{reader.domain}:read")
-            found = reader.by_ids(sorted({row[column] for row in rows if row[column]}))
+            column, records = self.records.expandable[name]
+            demand(current_principal(), f"{records.domain}:read")
+            found = records.by_ids(sorted({row[column] for row in rows if row[column]}))
             for row in rows:
                 row[name] = found.get(row[column])
 

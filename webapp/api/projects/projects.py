@@ -5,20 +5,22 @@ from __future__ import annotations
 from webargs.fields import DelimitedList
 
 from models.states import PHASE, PROJECT
-from webapp.api.framework.operations import Desk
-from webapp.api.framework.resource import Crud
+from webapp.api.framework.operations import ApiBlueprint
+from webapp.api.framework.resource import Resource
 from webapp.schemas.common import StateIn, reference
 from webapp.schemas.projects import AdvanceIn, ProjectChange, ProjectCreate, ProjectOut
 from webapp.services.projects import commands
 from webapp.services.projects.phases import advance_project
 from webapp.services.projects.queries import PROJECTS
 
-desk = Desk("projects", "/api/projects", description="The deliverables of an engagement.")
+blueprint = ApiBlueprint(
+    "projects", "/api/projects", description="The deliverables of an engagement."
+)
 
-projects = Crud(
-    desk,
+projects = Resource(
+    blueprint,
     "project",
-    reader=PROJECTS,
+    records=PROJECTS,
     out=ProjectOut,
     filters={
         "engagement_id": reference(allow_none=False),

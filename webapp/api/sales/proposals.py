@@ -12,10 +12,10 @@ from models.db.base import db
 from models.db.tenancy import current_principal
 from models.sales import Proposal
 from models.states import PROPOSAL
-from webapp.api.framework.operations import Desk
-from webapp.api.framework.resource import Crud
+from webapp.api.framework.operations import ApiBlueprint
+from webapp.api.framework.resource import Resource
 from webapp.api.waiting import finish_with_job
-from webapp.http.responses import Answer, expected_version
+from webapp.http.responses import ApiResponse, expected_row_version
 from webapp.schemas.common import NAME_LENGTH, PlainText, StateIn, reference
 from webapp.schemas.sales import (
     CertificateOut,
@@ -36,12 +36,14 @@ from webapp.services.sales.preview import preview_signature
 from webapp.services.sales.queries import PROPOSALS, certificate, created_by, signed_document
 from webapp.services.sales.signing import Evidence, sign_proposal
 
-desk = Desk("proposals", "/api/proposals", description="Offers to clients, and their signatures.")
+blueprint = ApiBlueprint(
+    "proposals", "/api/proposals", description="Offers to clients, and their signatures."
+)
 
-proposals = Crud(
-    desk,
+proposals = Resource(
+    blueprint,
     "proposal",
-    reader=PROPOSALS,
+    records=PROPOSALS,
     out=ProposalOut,
     filters={
         "status": DelimitedList(StateIn(PROPOSAL)),
@@ -67,7 +69,7 @@ proposals.action(
 )
 
 
-def _with_signing_url(answer: Answer) -> Answer:
+def _with_signing_url(answer: ApiResponse) -> ApiResponse:
     """Show the link this once; the kept answer holds its id, from which the token is derived."""
     link_id = UUID(answer.body.pop("link_id"))
     settings = current_app.config["SETTINGS"]
@@ -76,24 +78,26 @@ def _with_signing_url(answer: Answer) -> Answer:
     return answer
 
 
-@desk.operation(
+@blueprint.operation(
     "POST",
     "/<uuid:proposal_id>/send",
     permission="sales:write",
     out=SentProposalOut,
-    finish=_with_signing_url,
+    after_commit=_with_signing_url,
 )
-def send_proposal(proposal_id: UUID) -> Answer:
+def send_proposal(proposal_id: UUID) -> ApiResponse:
     """Send a proposal to its contact for signing"""
     secret_key = current_app.config["SETTINGS"].secret_key
-    link = sending.send_proposal(proposal_id, secret_key, version=expected_version())
+    link = sending.send_proposal(
+        proposal_id, secret_key, expected_row_version=expected_row_version()
+    )
     answer = proposals.answer({"proposal_id": proposal_id})
     answer.body["link_id"] = str(link.id)
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
 
-@desk.operation(
+@blueprint.operation(
     "POST",
     "/<uuid:proposal_id>/preview-signature",
     permission="sales:read",
@@ -112,14 +116,14 @@ def signing_result(accepted: dict[str, Any]) -> dict[str, Any]:
     return {name: body[name] for name in ("proposal", "engagement", "projects", "order")}
 
 
-def accepted_answer(proposal: dict[str, Any], brief: dict[str, Any]) -> Answer:
+def accepted_answer(proposal: dict[str, Any], brief: dict[str, Any]) -> ApiResponse:
     """202: the signature is recorded, and the job says how far it is."""
     job = SigningAccepted().dump({"job": brief})["job"]
     body = {"proposal": proposal, "job": job}
-    return Answer(202, body, {"Location": f"/api/jobs/{job['id']}"})
+    return ApiResponse(202, body, {"Location": f"/api/jobs/{job['id']}"})
 
 
-@desk.operation(
+@blueprint.operation(
     "POST",
     "/<uuid:proposal_id>/sign",
     permission="sales:sign",
@@ -127,9 +131,9 @@ def accepted_answer(proposal: dict[str, Any], brief: dict[str, Any]) -> Answer:
     body_required=False,
     out=SigningResult,
     answers={202: SigningAccepted},
-    finish=lambda answer: finish_with_job(answer, signing_result),
+    after_commit=lambda answer: finish_with_job(answer, signing_result),
 )
-def sign(body: dict[str, Any], proposal_id: UUID) -> Answer:
+def sign(body: dict[str, Any], proposal_id: UUID) -> ApiResponse:
     """Record a client's signature and create what it promises"""
     evidence = Evidence(
         signer_name=body.get("signer_name") or _contact_name(proposal_id),
@@ -140,7 +144,7 @@ def sign(body: dict[str, Any], proposal_id: UUID) -> Answer:
         user_agent=request.user_agent.string[:512] or None,
         recorded_by=current_principal().label[:NAME_LENGTH],
     )
-    signed = sign_proposal(proposal_id, evidence, version=expected_version())
+    signed = sign_proposal(proposal_id, evidence, expected_row_version=expected_row_version())
     return accepted_answer(proposals.answer({"proposal_id": proposal_id}).body, signed.job)
 
 
@@ -150,15 +154,15 @@ def _contact_name(proposal_id: UUID) -> str:
     return f"{contact.first_name} {contact.last_name}" if contact else "the client"
 
 
-@desk.operation(
+@blueprint.operation(
     "GET", "/<uuid:proposal_id>/signed.pdf", permission="sales:read", content_type="application/pdf"
 )
-def get_signed_document(proposal_id: UUID) -> Answer:
+def get_signed_document(proposal_id: UUID) -> ApiResponse:
     """Download the signed PDF"""
     return pdf_answer(signed_document(proposal_id))
 
 
-@desk.operation(
+@blueprint.operation(
     "GET", "/<uuid:proposal_id>/certificate", permission="sales:read", out=CertificateOut
 )
 def get_certificate(proposal_id: UUID) -> dict[str, Any]:
@@ -166,10 +170,10 @@ def get_certificate(proposal_id: UUID) -> dict[str, Any]:
     return certificate(proposal_id)
 
 
-def pdf_answer(document: dict[str, Any]) -> Answer:
+def pdf_answer(document: dict[str, Any]) -> ApiResponse:
     """A signed PDF as a download named after the proposal."""
     headers = {
         "Content-Disposition": f'attachment; filename="{document["number"]}-signed.pdf"',
         "Cache-Control": "private, no-store",
     }
-    return Answer(200, bytes(document["content"]), headers, content_type="application/pdf")
+    return ApiResponse(200, bytes(document["content"]), headers, content_type="application/pdf")

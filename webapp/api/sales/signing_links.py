@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from webapp.api.framework.operations import Desk
+from webapp.api.framework.operations import ApiBlueprint
 from webapp.api.sales.proposals import pdf_answer
 from webapp.api.waiting import finish_with_job
-from webapp.auth.credentials import signing_link_scope
+from webapp.auth.credentials import signing_link_context
 from webapp.extensions import limit_anybody
-from webapp.http.responses import Answer
+from webapp.http.responses import ApiResponse
 from webapp.http.signing_link import evidence_of_request, viewed_by_client
 from webapp.schemas.sales import (
     DeclineIn,
@@ -22,11 +22,11 @@ from webapp.services.sales.queries import created_by, linked_to_caller, signed_d
 from webapp.services.sales.sending import decline_by_link
 from webapp.services.sales.signing import sign_by_link
 
-desk = Desk(
+blueprint = ApiBlueprint(
     "public", "/api/public/proposals", description="For the client: read, sign or decline by link."
 )
 
-limit_anybody(desk)
+limit_anybody(blueprint)
 
 _PROPOSAL = PublicProposalOut()
 
@@ -39,11 +39,11 @@ def _result(_accepted: dict[str, Any]) -> dict[str, Any]:
     return {name: body[name] for name in ("proposal", "engagement", "projects", "order")}
 
 
-@desk.operation(
+@blueprint.operation(
     "GET",
     "/<string:token>",
     permission="link:read",
-    credential=signing_link_scope,
+    credential=signing_link_context,
     out=PublicProposalOut,
 )
 def get_public_proposal(token: str) -> dict[str, Any]:
@@ -51,17 +51,17 @@ def get_public_proposal(token: str) -> dict[str, Any]:
     return viewed_by_client()
 
 
-@desk.operation(
+@blueprint.operation(
     "POST",
     "/<string:token>/sign",
     permission="link:sign",
-    credential=signing_link_scope,
+    credential=signing_link_context,
     body=SignIn,
     out=PublicSigningResult,
     answers={202: PublicSigningAccepted},
-    finish=lambda answer: finish_with_job(answer, _result),
+    after_commit=lambda answer: finish_with_job(answer, _result),
 )
-def sign_public_proposal(body: dict[str, Any], token: str) -> Answer:
+def sign_public_proposal(body: dict[str, Any], token: str) -> ApiResponse:
     """Sign the proposal of a signing link"""
     signed = sign_by_link(
         evidence_of_request(
@@ -74,14 +74,14 @@ def sign_public_proposal(body: dict[str, Any], token: str) -> Answer:
     )
     job = PublicSigningAccepted().dump({"job": signed.job})["job"]
     answer = {"proposal": _PROPOSAL.dump(linked_to_caller()), "job": job}
-    return Answer(202, answer, {"Location": f"/api/jobs/{signed.job['id']}"})
+    return ApiResponse(202, answer, {"Location": f"/api/jobs/{signed.job['id']}"})
 
 
-@desk.operation(
+@blueprint.operation(
     "GET",
     "/<string:token>/result",
     permission="link:read",
-    credential=signing_link_scope,
+    credential=signing_link_context,
     out=PublicSigningResult,
 )
 def get_public_signing_result(token: str) -> dict[str, Any]:
@@ -90,11 +90,11 @@ def get_public_signing_result(token: str) -> dict[str, Any]:
     return {"proposal": proposal, **created_by(proposal["id"])}
 
 
-@desk.operation(
+@blueprint.operation(
     "POST",
     "/<string:token>/decline",
     permission="link:decline",
-    credential=signing_link_scope,
+    credential=signing_link_context,
     body=DeclineIn,
     out=PublicProposalOut,
 )
@@ -104,13 +104,13 @@ def decline_public_proposal(body: dict[str, Any], token: str) -> dict[str, Any]:
     return linked_to_caller()
 
 
-@desk.operation(
+@blueprint.operation(
     "GET",
     "/<string:token>/signed.pdf",
     permission="link:read",
-    credential=signing_link_scope,
+    credential=signing_link_context,
     content_type="application/pdf",
 )
-def get_public_signed_document(token: str) -> Answer:
+def get_public_signed_document(token: str) -> ApiResponse:
     """Download the signed PDF of a signing link"""
     return pdf_answer(signed_document(linked_to_caller()["id"]))

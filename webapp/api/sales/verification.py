@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from webapp.api.framework.operations import Desk
+from webapp.api.framework.operations import ApiBlueprint
 from webapp.auth.guard import open_to_all
 from webapp.extensions import limiter
 from webapp.schemas.sales import VerificationOut
 from webapp.services.common.exceptions import NotFound
 from webapp.services.sales.verification import verify_document
 
-desk = Desk(
+blueprint = ApiBlueprint(
     "verification", "/api/public/verify", description="Is a signed document ours, and unchanged?"
 )
-limiter.limit("30/minute")(desk)
+limiter.limit("30/minute")(blueprint)
 
 
-@desk.get("/<string:sha256>")
+@blueprint.get("/<string:sha256>")
 @open_to_all("anybody who holds a document may check it, and learns only what stands in it")
-@desk.response(200, VerificationOut)
-@desk.doc(security=[], operationId="get_verification")
+@blueprint.response(200, VerificationOut)
+@blueprint.doc(security=[], operationId="get_verification")
 def get_verification(sha256: str) -> dict[str, Any]:
     """Verify a signed document by its SHA-256, in hexadecimal; 404 if it is not on record"""
     sha256 = sha256.lower()

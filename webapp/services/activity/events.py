@@ -18,7 +18,7 @@ from models.db.queries import bound
 from models.db.tenancy import current_organization_id, current_principal
 from models.engagements import Engagement, EngagementContract
 from models.sales import Proposal
-from webapp.services.common.reads import Filter, Reader, equals
+from webapp.services.common.reads import Filter, RecordQuery, equals
 from webapp.services.jobs.operations import enqueue
 
 
@@ -92,7 +92,7 @@ _CONTRACTS: CompoundSelect[Any] = union(
     select(Engagement.contract_id).where(Engagement.id == _ENGAGEMENT_ID),
 )
 
-TIMELINE = Reader(
+TIMELINE = RecordQuery(
     ActivityEvent,
     domain="activity",
     noun="event",

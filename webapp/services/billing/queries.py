@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Text, cast, select
 
 from models.billing import Order, OrderItem
-from webapp.services.common.reads import Reader, aggregate, among, equals
+from webapp.services.common.reads import RecordQuery, aggregate, among, equals
 
-ORDERS = Reader(
+ORDERS = RecordQuery(
     Order,
     domain="billing",
     noun="order",

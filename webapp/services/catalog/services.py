@@ -9,10 +9,10 @@ from uuid import UUID
 from models.catalog import ProjectTemplate, Service
 from models.db.base import TenantRecord
 from models.db.queries import Row
-from webapp.services.common.reads import Reader, equals
+from webapp.services.common.reads import RecordQuery, equals
 from webapp.services.common.writes import change, check_values, create_read, lock, trash
 
-SERVICES = Reader(
+SERVICES = RecordQuery(
     Service,
     domain="catalog",
     noun="service",
@@ -30,18 +30,18 @@ def create_service(values: Mapping[str, Any]) -> Row:
 
 
 def update_service(
-    values: Mapping[str, Any], service_id: UUID, *, version: int | None = None
+    values: Mapping[str, Any], service_id: UUID, *, expected_row_version: int | None = None
 ) -> Service:
     """Change a service; what was sold keeps its own price.
 
     Raises NotFound, StaleVersion, Invalid naming the fields.
     """
-    service = lock(Service, service_id, version=version)
+    service = lock(Service, service_id, expected_row_version=expected_row_version)
     check_values(values, REFERENCES)
     change(service, values)
     return service
 
 
-def trash_service(service_id: UUID, *, version: int | None = None) -> None:
+def trash_service(service_id: UUID, *, expected_row_version: int | None = None) -> None:
     """Soft-delete a service; its projects go on. Raises NotFound, StaleVersion."""
-    trash(lock(Service, service_id, version=version))
+    trash(lock(Service, service_id, expected_row_version=expected_row_version))

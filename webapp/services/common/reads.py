@@ -1,6 +1,6 @@
 """Reading records: one by id, and lists by keyset, each in one statement.
 
-A `Reader` says what differs between resources: the columns, the filters, what may be expanded.
+A `RecordQuery` says what differs between resources: the columns, the filters, what may be expanded.
 The cost of a page does not grow with its depth (product.md, *REST conventions*).
 """
 
@@ -33,7 +33,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from models.db.base import SoftDeletable, TenantRecord
 from models.db.inserts import insert_read
-from models.db.queries import Query, Row, bound
+from models.db.queries import CompiledQuery, Row, bound
 from webapp.services.common.exceptions import Invalid, NotFound
 
 MAX_LIMIT = 100
@@ -121,7 +121,7 @@ def aggregate(source: Select[Any], order_by: Any, **columns: Any) -> ColumnEleme
 
 
 @dataclass(frozen=True)
-class Reader:
+class RecordQuery:
     """How one kind of record is read.
 
     `domain` names the permission that reading it takes, `noun` what people call it.
@@ -139,7 +139,7 @@ class Reader:
     extra: Mapping[str, Any] = field(default_factory=dict)
     children: Mapping[str, Any] = field(default_factory=dict)
     filters: Mapping[str, Filter] = field(default_factory=dict)
-    expandable: Mapping[str, tuple[str, Reader]] = field(default_factory=dict)
+    expandable: Mapping[str, tuple[str, RecordQuery]] = field(default_factory=dict)
     within: Mapping[str, Filter] = field(default_factory=dict)
     branches: tuple[ColumnElement[bool], ...] = ()
     deferred: tuple[str, ...] = ()  # columns that no answer carries
@@ -195,7 +195,7 @@ class Reader:
     def insert(
         self,
         record: TenantRecord,
-        check: Query | None = None,
+        check: CompiledQuery | None = None,
         values: Mapping[str, Any] = MappingProxyType({}),
         conditions: Sequence[str] = (),
     ) -> Row:
@@ -226,18 +226,22 @@ class Reader:
         return statement
 
     @functools.cached_property
-    def _one(self) -> Query:
+    def _one(self) -> CompiledQuery:
         identity = self.model.id
-        return Query.of(self.select(retrieve=True).where(identity == bound("id", identity.type)))
+        return CompiledQuery.of(
+            self.select(retrieve=True).where(identity == bound("id", identity.type))
+        )
 
     @functools.cached_property
-    def _inserted(self) -> Query:
-        return Query.of(self.select(inserted=True))
+    def _inserted(self) -> CompiledQuery:
+        return CompiledQuery.of(self.select(inserted=True))
 
     @functools.cached_property
-    def _several(self) -> Query:
+    def _several(self) -> CompiledQuery:
         identity = self.model.id
-        return Query.of(self.select().where(identity == any_(bound("ids", ARRAY(identity.type)))))
+        return CompiledQuery.of(
+            self.select().where(identity == any_(bound("ids", ARRAY(identity.type))))
+        )
 
     def _cursor(self, row: Row, backwards: bool) -> str:
         moment: dt.datetime = row[self.order]
@@ -275,35 +279,35 @@ class _Shape:
     deleted: bool
 
 
-def _filtered(reader: Reader, statement: Select[Any], names: tuple[str, ...]) -> Select[Any]:
+def _filtered(records: RecordQuery, statement: Select[Any], names: tuple[str, ...]) -> Select[Any]:
     for name in names:
-        chosen = reader.filters[name]
+        chosen = records.filters[name]
         statement = statement.where(chosen.condition(bound(name, chosen.type)))
     return statement
 
 
 @functools.lru_cache(maxsize=1024)
-def _page_query(reader: Reader, shape: _Shape) -> Query:
-    model: Any = reader.model
-    names = ["id"] if reader.time_ordered_ids else [reader.order, "id"]
+def _page_query(records: RecordQuery, shape: _Shape) -> CompiledQuery:
+    model: Any = records.model
+    names = ["id"] if records.time_ordered_ids else [records.order, "id"]
     keys = [getattr(model, name) for name in names]
-    statement = _filtered(reader, reader.select(deleted=shape.deleted), shape.filters)
+    statement = _filtered(records, records.select(deleted=shape.deleted), shape.filters)
     if shape.with_cursor:
-        values = {reader.order: "after_value", "id": "after_id"}
+        values = {records.order: "after_value", "id": "after_id"}
         here = tuple_(*keys)
         there = tuple_(
             *(bound(values[name], key.type) for name, key in zip(names, keys, strict=True))
         )
         statement = statement.where(here < there if shape.descending else here > there)
     limit = bound("page_limit")
-    if not reader.branches:
-        return Query.of(_ordered(statement, keys, shape).limit(limit))
+    if not records.branches:
+        return CompiledQuery.of(_ordered(statement, keys, shape).limit(limit))
     parts = [
-        _ordered(statement.where(branch), keys, shape).limit(limit) for branch in reader.branches
+        _ordered(statement.where(branch), keys, shape).limit(limit) for branch in records.branches
     ]
     merged = union_all(*parts).subquery()
     ordered = _ordered(select(merged), [merged.c[name] for name in names], shape)
-    return Query.of(ordered.limit(limit))
+    return CompiledQuery.of(ordered.limit(limit))
 
 
 def _ordered(statement: Select[Any], keys: Sequence[Any], shape: _Shape) -> Select[Any]:
@@ -311,8 +315,8 @@ def _ordered(statement: Select[Any], keys: Sequence[Any], shape: _Shape) -> Sele
 
 
 @functools.lru_cache(maxsize=1024)
-def _count_query(reader: Reader, names: tuple[str, ...], deleted: bool) -> Query:
-    statement = _filtered(reader, reader.select(deleted=deleted), names)
-    if reader.branches:
-        statement = statement.where(or_(*reader.branches))
-    return Query.of(statement.with_only_columns(func.count().label("total")))
+def _count_query(records: RecordQuery, names: tuple[str, ...], deleted: bool) -> CompiledQuery:
+    statement = _filtered(records, records.select(deleted=deleted), names)
+    if records.branches:
+        statement = statement.where(or_(*records.branches))
+    return CompiledQuery.of(statement.with_only_columns(func.count().label("total")))

@@ -20,9 +20,9 @@ from sqlalchemy.exc import IntegrityError
 
 from models.db.base import SoftDeletable, TenantRecord, Versioned, db, uuid7
 from models.db.inserts import insert_records
-from models.db.queries import Query, Row, bound
-from models.db.tenancy import current_organization_id, current_scope
-from models.states import Machine
+from models.db.queries import CompiledQuery, Row, bound
+from models.db.tenancy import current_context, current_organization_id
+from models.states import StateMachine
 from webapp.services.activity.events import record_activity
 from webapp.services.common.exceptions import (
     Conflict,
@@ -31,7 +31,7 @@ from webapp.services.common.exceptions import (
     NotFound,
     StaleVersion,
 )
-from webapp.services.common.reads import Reader
+from webapp.services.common.reads import RecordQuery
 from webapp.services.custom_fields.validation import DEFINITIONS, wrong_custom_fields
 
 R = TypeVar("R", bound=TenantRecord)
@@ -47,7 +47,7 @@ def lock(
     model: type[R],
     record_id: UUID,
     *,
-    version: int | None = None,
+    expected_row_version: int | None = None,
     share: bool = False,
     **within: UUID,
 ) -> R:
@@ -56,13 +56,14 @@ def lock(
     With `share` others may hold the lock too, but nobody changes the record meanwhile.
 
     Raises NotFound (also for another organization's id and a deleted record) and StaleVersion
-    when `version`, the row version the caller has seen, is not the current one.
+    when `expected_row_version`, the one the caller has seen, is not the current one.
     """
     keys = {"organization_id": current_organization_id(), "id": record_id, **within}
     record: R | None = db.session.scalars(_locking(model, share, tuple(within)), keys).one_or_none()
     if record is None:
         raise NotFound(f"There is no {model.noun.replace('_', ' ')} with this id.")
-    if version is not None and isinstance(record, Versioned) and record.row_version != version:
+    seen = expected_row_version
+    if seen is not None and isinstance(record, Versioned) and record.row_version != seen:
         raise StaleVersion()
     return record
 
@@ -87,13 +88,13 @@ def create(record: R, **event: Any) -> R:
 
 def create_read(
     record: TenantRecord,
-    reader: Reader,
+    records: RecordQuery,
     *,
     references: References = MappingProxyType({}),
     custom_fields: str | None = None,
     **event: Any,
 ) -> Row:
-    """`create`, and the record as `reader` reads it; nothing may be changed on it afterwards.
+    """`create`, and the record as `records` reads it; nothing may be changed on it afterwards.
 
     It is checked as `check_values` does, which raises Invalid, by the statement that inserts it.
     """
@@ -105,10 +106,10 @@ def create_read(
     else:
         check = _check(_given(values, references), custom_fields is not None)
     if check is None:
-        row = reader.insert(record)
+        row = records.insert(record)
     else:
         given = {**check.values_of(values), "entity_type": custom_fields}
-        row = reader.insert(record, check.query, given, check.found)
+        row = records.insert(record, check.query, given, check.found)
         check.refuse(row, values)
     record_activity(record, "created", **event)
     return row
@@ -128,7 +129,7 @@ def change(record: TenantRecord, values: Mapping[str, Any], **event: Any) -> boo
 
 def move(
     record: TenantRecord,
-    machine: Machine,
+    machine: StateMachine,
     target: str,
     *,
     reason: str | None = None,
@@ -215,7 +216,7 @@ def refuse_duplicate(constraint: str, field: str, message: str) -> Iterator[None
 
 def now() -> dt.datetime:
     """The transaction's time by the database's clock; its first statement asked for it."""
-    moment = current_scope().now
+    moment = current_context().now
     assert moment is not None, "no transaction has begun"
     return moment
 
@@ -255,7 +256,7 @@ def _given(values: Mapping[str, Any], references: References) -> _Tables:
 class _Check:
     """A SELECT of what only the database knows about a record's values."""
 
-    query: Query
+    query: CompiledQuery
     tables: _Tables
     with_custom: bool
 
@@ -300,4 +301,4 @@ def _check(tables: _Tables, with_custom: bool) -> _Check | None:
         columns.append(found.exists().label(_found(name)))
     if with_custom:
         columns.append(DEFINITIONS.label("definitions"))
-    return _Check(Query.of(select(*columns)), tables, with_custom) if columns else None
+    return _Check(CompiledQuery.of(select(*columns)), tables, with_custom) if columns else None

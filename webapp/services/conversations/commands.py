@@ -31,11 +31,16 @@ def update_conversation(
     project_id: UUID,
     conversation_id: UUID,
     *,
-    version: int | None = None,
+    expected_row_version: int | None = None,
 ) -> Conversation:
     """Change a conversation; `status` closes or opens it. Raises NotFound, StaleVersion."""
     values = dict(values)
-    conversation = lock(Conversation, conversation_id, version=version, project_id=project_id)
+    conversation = lock(
+        Conversation,
+        conversation_id,
+        expected_row_version=expected_row_version,
+        project_id=project_id,
+    )
     engagement_id = _engagement_of(project_id)
     status = values.pop("status", conversation.status)
     change(conversation, values, engagement_id=engagement_id)
@@ -45,13 +50,15 @@ def update_conversation(
 
 
 def close_conversation(
-    project_id: UUID, conversation_id: UUID, *, version: int | None = None
+    project_id: UUID, conversation_id: UUID, *, expected_row_version: int | None = None
 ) -> None:
     """DELETE: close it; closed already is no error (document S, 7d).
 
     Raises NotFound, StaleVersion.
     """
-    update_conversation({"status": "closed"}, project_id, conversation_id, version=version)
+    update_conversation(
+        {"status": "closed"}, project_id, conversation_id, expected_row_version=expected_row_version
+    )
 
 
 def _engagement_of(project_id: UUID) -> UUID:

@@ -14,7 +14,7 @@ from sqlalchemy import join, literal_column, select, text
 
 from models.conversations import Conversation, Message
 from models.db.base import db
-from models.db.queries import Query, Row, bound
+from models.db.queries import CompiledQuery, Row, bound
 from models.db.tenancy import current_organization_id, current_principal
 from models.projects import Project
 from webapp.services.activity.events import record_activity
@@ -46,13 +46,22 @@ def post_message(values: Mapping[str, Any], project_id: UUID, conversation_id: U
 
 
 def delete_message(
-    project_id: UUID, conversation_id: UUID, message_id: UUID, *, version: int | None = None
+    project_id: UUID,
+    conversation_id: UUID,
+    message_id: UUID,
+    *,
+    expected_row_version: int | None = None,
 ) -> None:
     """Soft-delete a message. Raises NotFound, StaleVersion."""
     row = _CONVERSATION.one(project_id=project_id, conversation_id=conversation_id)
     assert row is not None
     engagement_id = _engagement_of(row)
-    message = lock(Message, message_id, version=version, conversation_id=conversation_id)
+    message = lock(
+        Message,
+        message_id,
+        expected_row_version=expected_row_version,
+        conversation_id=conversation_id,
+    )
     trash(message, engagement_id=engagement_id, metadata=_told(message))
     _ask_for_touch(message, "deleted")
 
@@ -97,7 +106,7 @@ def touch_conversations(conversation_ids: Sequence[UUID]) -> None:
 
 
 # Always one row: its columns are null where the project has no such living conversation.
-_CONVERSATION = Query.of(
+_CONVERSATION = CompiledQuery.of(
     select(
         Conversation.status.label("conversation_status"),
         Project.engagement_id.label("conversation_engagement_id"),

@@ -7,7 +7,15 @@ from sqlalchemy import func, select
 from models.conversations import Conversation, Message
 from models.db.queries import bound
 from models.projects import Project
-from webapp.services.common.reads import MAX_LIMIT, Filter, Reader, aggregate, among, brief, equals
+from webapp.services.common.reads import (
+    MAX_LIMIT,
+    Filter,
+    RecordQuery,
+    aggregate,
+    among,
+    brief,
+    equals,
+)
 from webapp.services.projects.queries import PROJECTS
 
 _MESSAGES = (
@@ -27,7 +35,7 @@ _SHOWN = (
     "attachments", "created_at", "updated_at",
 )  # fmt: skip
 
-CONVERSATIONS = Reader(
+CONVERSATIONS = RecordQuery(
     Conversation,
     domain="conversations",
     noun="conversation",
@@ -53,7 +61,7 @@ CONVERSATIONS = Reader(
     expandable={"project": ("project_id", PROJECTS)},
 )
 
-MESSAGES = Reader(
+MESSAGES = RecordQuery(
     Message,
     domain="conversations",
     noun="message",

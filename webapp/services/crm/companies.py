@@ -8,10 +8,10 @@ from uuid import UUID
 
 from models.crm import ClientCompany
 from models.db.queries import Row
-from webapp.services.common.reads import Reader
+from webapp.services.common.reads import RecordQuery
 from webapp.services.common.writes import change, check_values, create_read, lock, trash
 
-COMPANIES = Reader(ClientCompany, domain="crm", noun="company")
+COMPANIES = RecordQuery(ClientCompany, domain="crm", noun="company")
 
 
 def create_company(values: Mapping[str, Any]) -> Row:
@@ -20,15 +20,15 @@ def create_company(values: Mapping[str, Any]) -> Row:
 
 
 def update_company(
-    values: Mapping[str, Any], company_id: UUID, *, version: int | None = None
+    values: Mapping[str, Any], company_id: UUID, *, expected_row_version: int | None = None
 ) -> ClientCompany:
     """Change a company. Raises NotFound, StaleVersion, Invalid naming the fields."""
-    company = lock(ClientCompany, company_id, version=version)
+    company = lock(ClientCompany, company_id, expected_row_version=expected_row_version)
     check_values(values, {}, custom_fields="company")
     change(company, values)
     return company
 
 
-def trash_company(company_id: UUID, *, version: int | None = None) -> None:
+def trash_company(company_id: UUID, *, expected_row_version: int | None = None) -> None:
     """Soft-delete a company; what names it goes on naming it. Raises NotFound, StaleVersion."""
-    trash(lock(ClientCompany, company_id, version=version))
+    trash(lock(ClientCompany, company_id, expected_row_version=expected_row_version))

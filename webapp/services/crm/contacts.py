@@ -12,7 +12,7 @@ from sqlalchemy import func
 from models.crm import ClientCompany, Contact
 from models.db.base import TenantRecord
 from models.db.queries import Row
-from webapp.services.common.reads import Filter, Reader, equals
+from webapp.services.common.reads import Filter, RecordQuery, equals
 from webapp.services.common.writes import (
     change,
     check_values,
@@ -24,7 +24,7 @@ from webapp.services.common.writes import (
 from webapp.services.crm.briefs import client_company_brief
 from webapp.services.crm.companies import COMPANIES
 
-CONTACTS = Reader(
+CONTACTS = RecordQuery(
     Contact,
     domain="crm",
     noun="contact",
@@ -48,22 +48,22 @@ def create_contact(values: Mapping[str, Any]) -> Row:
 
 
 def update_contact(
-    values: Mapping[str, Any], contact_id: UUID, *, version: int | None = None
+    values: Mapping[str, Any], contact_id: UUID, *, expected_row_version: int | None = None
 ) -> Contact:
     """Change a contact.
 
     Raises NotFound, StaleVersion, Invalid naming the fields, Conflict when the e-mail is taken.
     """
-    contact = lock(Contact, contact_id, version=version)
+    contact = lock(Contact, contact_id, expected_row_version=expected_row_version)
     check_values(values, REFERENCES, custom_fields="contact")
     with _own_email():
         change(contact, values)
     return contact
 
 
-def trash_contact(contact_id: UUID, *, version: int | None = None) -> None:
+def trash_contact(contact_id: UUID, *, expected_row_version: int | None = None) -> None:
     """Soft-delete a contact; the e-mail is free again. Raises NotFound, StaleVersion."""
-    trash(lock(Contact, contact_id, version=version))
+    trash(lock(Contact, contact_id, expected_row_version=expected_row_version))
 
 
 def _own_email() -> AbstractContextManager[None]:

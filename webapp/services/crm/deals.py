@@ -12,13 +12,13 @@ from models.db.queries import Row
 from models.db.tenancy import current_principal
 from models.states import DEAL
 from webapp.services.common.exceptions import Conflict, Invalid
-from webapp.services.common.reads import Reader, among, equals
+from webapp.services.common.reads import RecordQuery, among, equals
 from webapp.services.common.writes import change, check_values, create_read, lock, move, now, trash
 from webapp.services.crm.briefs import client_briefs
 from webapp.services.crm.companies import COMPANIES
 from webapp.services.crm.contacts import CONTACTS
 
-DEALS = Reader(
+DEALS = RecordQuery(
     Deal,
     domain="crm",
     noun="deal",
@@ -54,14 +54,16 @@ def create_deal(values: Mapping[str, Any]) -> Row:
     return create_read(deal, DEALS, references=REFERENCES, custom_fields="deal")
 
 
-def update_deal(values: Mapping[str, Any], deal_id: UUID, *, version: int | None = None) -> Deal:
+def update_deal(
+    values: Mapping[str, Any], deal_id: UUID, *, expected_row_version: int | None = None
+) -> Deal:
     """Change a deal; a new stage moves it along its machine, and `closed_at` follows.
 
     Raises NotFound, StaleVersion, Invalid naming the fields, InvalidTransition, and Conflict
     when it shall be won by hand (product.md, *Deal stages*).
     """
     values = dict(values)
-    deal = lock(Deal, deal_id, version=version)
+    deal = lock(Deal, deal_id, expected_row_version=expected_row_version)
     stage = values.pop("stage", deal.stage)
     if stage != deal.stage:
         _refuse_winning(stage)
@@ -73,9 +75,9 @@ def update_deal(values: Mapping[str, Any], deal_id: UUID, *, version: int | None
     return deal
 
 
-def trash_deal(deal_id: UUID, *, version: int | None = None) -> None:
+def trash_deal(deal_id: UUID, *, expected_row_version: int | None = None) -> None:
     """Soft-delete a deal. Raises NotFound, StaleVersion."""
-    trash(lock(Deal, deal_id, version=version))
+    trash(lock(Deal, deal_id, expected_row_version=expected_row_version))
 
 
 def _move(deal: Deal, stage: str) -> None:

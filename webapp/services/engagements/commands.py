@@ -55,14 +55,14 @@ def create_engagement(values: Mapping[str, Any]) -> Row:
 
 
 def update_engagement(
-    values: Mapping[str, Any], engagement_id: UUID, *, version: int | None = None
+    values: Mapping[str, Any], engagement_id: UUID, *, expected_row_version: int | None = None
 ) -> Engagement:
     """Change an engagement; a new status moves it along its machine.
 
     Raises NotFound, StaleVersion, Invalid naming the fields, InvalidTransition.
     """
     values = dict(values)
-    engagement = lock(Engagement, engagement_id, version=version)
+    engagement = lock(Engagement, engagement_id, expected_row_version=expected_row_version)
     status = values.pop("status", None)
     check_values(values, REFERENCES, custom_fields="engagement")
     check_value(
@@ -87,23 +87,25 @@ def move_engagement(engagement: Engagement, status: str) -> None:
     move(engagement, ENGAGEMENT, status)
 
 
-def close_engagement(engagement_id: UUID, *, version: int | None = None) -> None:
+def close_engagement(engagement_id: UUID, *, expected_row_version: int | None = None) -> None:
     """DELETE: close it; closed or cancelled already is no error (document S, 7b)."""
-    engagement = lock(Engagement, engagement_id, version=version)
+    engagement = lock(Engagement, engagement_id, expected_row_version=expected_row_version)
     if engagement.status not in ("completed", "cancelled"):
         move_engagement(engagement, "completed")
 
 
-def trash_engagement(engagement_id: UUID, *, version: int | None = None) -> Engagement:
+def trash_engagement(engagement_id: UUID, *, expected_row_version: int | None = None) -> Engagement:
     """Soft-delete the engagement and everything below it, as one batch."""
-    engagement = lock(Engagement, engagement_id, version=version)
+    engagement = lock(Engagement, engagement_id, expected_row_version=expected_row_version)
     batch_id = uuid7()
     trash(engagement, batch_id=batch_id)
     trash_below(_below(engagement_id), batch_id)
     return engagement
 
 
-def restore_engagement(engagement_id: UUID, *, version: int | None = None) -> Engagement:
+def restore_engagement(
+    engagement_id: UUID, *, expected_row_version: int | None = None
+) -> Engagement:
     """Take back exactly the batch that trashing it took. Raises NotFound if it is not trashed."""
     engagement = db.session.scalars(
         select(Engagement)
@@ -116,7 +118,7 @@ def restore_engagement(engagement_id: UUID, *, version: int | None = None) -> En
     ).one_or_none()
     if engagement is None:
         raise NotFound("There is no trashed engagement with this id.")
-    if version is not None and engagement.row_version != version:
+    if expected_row_version not in (None, engagement.row_version):
         raise StaleVersion()
     restore_below(_below(engagement_id), engagement.deletion_batch_id)
     engagement.deleted_at = engagement.deletion_batch_id = None

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from models.conversations import Conversation
 from models.engagements import Engagement
 from models.projects import Project
-from webapp.services.common.reads import Reader, aggregate, among, equals
+from webapp.services.common.reads import RecordQuery, aggregate, among, equals
 from webapp.services.crm.briefs import client_briefs
 from webapp.services.crm.companies import COMPANIES
 from webapp.services.crm.contacts import CONTACTS
@@ -58,7 +58,7 @@ FILTERS = {
     "owner_id": equals(Engagement.owner_id),
 }
 
-ENGAGEMENTS = Reader(
+ENGAGEMENTS = RecordQuery(
     Engagement,
     domain="engagements",
     noun="engagement",

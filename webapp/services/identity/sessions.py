@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import select, text, update
 
 from models.db.base import db, uuid7
-from models.db.queries import Query, Row, ask, bound, resolve_scope
+from models.db.queries import CompiledQuery, Row, bound, call_function, resolve_context
 from models.db.tenancy import current_organization_id, current_principal
 from models.identity import Credential, LoginSession, Organization, User
 from webapp.services.common import secrets
@@ -29,7 +29,7 @@ _FIND = """
 _COUNT = text("SELECT count_login(:user_id, :succeeded)")
 _NOBODY = UUID(int=0)
 
-_ACCOUNT = Query.of(
+_ACCOUNT = CompiledQuery.of(
     select(
         Organization.name.label("organization_name"),
         Organization.timezone,
@@ -55,7 +55,7 @@ class LoginAttempt:
 
 def check_login(email: str, password: str) -> LoginAttempt:
     """Check a password. Asked before a transaction is opened: the hash takes its time."""
-    found = ask(_FIND, email=email) if "\0" not in email else []
+    found = call_function(_FIND, email=email) if "\0" not in email else []
     if not found or found[0]["locked"]:
         secrets.password_matches(None, password)
         return LoginAttempt(succeeded=False)
@@ -120,7 +120,7 @@ def account_of_caller() -> Row:
 
     Raises NotFound when the user is gone.
     """
-    resolve_scope()
+    resolve_context()
     principal = current_principal()
     row = _ACCOUNT.one(user_id=principal.subject_id, organization_id=principal.organization_id)
     if row is None:

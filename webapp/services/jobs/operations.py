@@ -15,12 +15,12 @@ from sqlalchemy import ColumnElement, Select, func, select, text, update
 
 from models.db.base import db, uuid7
 from models.db.queries import Row
-from models.db.tenancy import current_organization_id, current_principal, current_scope
+from models.db.tenancy import current_context, current_organization_id, current_principal
 from models.identity import Credential, LoginSession
 from models.jobs import IdempotencyKey, Job, JobAttempt
 from webapp.services.common.batches import delete_batch
 from webapp.services.common.exceptions import Conflict
-from webapp.services.common.reads import PageRequest, Reader, aggregate, equals
+from webapp.services.common.reads import PageRequest, RecordQuery, aggregate, equals
 
 BATCH = 1000
 STOPPED = ("dead", "cancelled")
@@ -51,8 +51,8 @@ def enqueue(
     key. Payloads hold ids and small facts, never rows. The row is written before the transaction
     commits, together with those of its other jobs.
     """
-    job_id, scope = uuid7(), current_scope()
-    scope.unwritten.append(
+    job_id, context = uuid7(), current_context()
+    context.unwritten.append(
         {
             "organization_id": current_organization_id(),
             "id": job_id,
@@ -64,7 +64,7 @@ def enqueue(
         }
     )
     if run_at is None:
-        scope.jobs.append((kind, job_id))
+        context.jobs.append((kind, job_id))
     return job_id
 
 
@@ -165,7 +165,7 @@ def _put_back(found: Select[Any]) -> int:
         job.state, job.attempts, job.finished_at = "ready", 0, None
         job.run_at = func.now()
         job.publish_after = text("now() + interval '2 seconds'")
-        current_scope().jobs.append((job.kind, job.id))
+        current_context().jobs.append((job.kind, job.id))
     return len(jobs)
 
 
@@ -190,7 +190,7 @@ def _tell(job: Job, type: str, from_: str, **metadata: Any) -> None:
     )
 
 
-JOBS = Reader(
+JOBS = RecordQuery(
     Job,
     domain="jobs",
     noun="job",

@@ -52,14 +52,14 @@ def create_project(values: Mapping[str, Any]) -> Project:
 
 
 def update_project(
-    values: Mapping[str, Any], project_id: UUID, *, version: int | None = None
+    values: Mapping[str, Any], project_id: UUID, *, expected_row_version: int | None = None
 ) -> Project:
     """Change a project; a new status or phase moves it along its machine.
 
     Raises NotFound, StaleVersion, Invalid naming the fields, InvalidTransition.
     """
     values = dict(values)
-    project = lock(Project, project_id, version=version)
+    project = lock(Project, project_id, expected_row_version=expected_row_version)
     status = values.pop("status", project.status)
     phase = values.pop("phase", project.phase)
     reason = values.pop("reason", None)
@@ -80,9 +80,9 @@ def update_project(
     return project
 
 
-def trash_project(project_id: UUID, *, version: int | None = None) -> None:
+def trash_project(project_id: UUID, *, expected_row_version: int | None = None) -> None:
     """Soft-delete a project and what is below it, as one batch. Raises NotFound, StaleVersion."""
-    project = lock(Project, project_id, version=version)
+    project = lock(Project, project_id, expected_row_version=expected_row_version)
     batch_id = uuid7()
     trash(project, batch_id=batch_id)
     this = select(Project.id).where(

@@ -15,14 +15,14 @@ from webapp.services.common.writes import lock, move
 
 
 def advance_project(
-    values: Mapping[str, Any], project_id: UUID, *, version: int | None = None
+    values: Mapping[str, Any], project_id: UUID, *, expected_row_version: int | None = None
 ) -> Project:
     """Move the project one phase forward (document S, 7c).
 
     Raises NotFound, StaleVersion, and InvalidTransition naming the moves there are when it is
     not Active, is in the last phase, or is not in `expected_phase`.
     """
-    project = lock(Project, project_id, version=version)
+    project = lock(Project, project_id, expected_row_version=expected_row_version)
     expected = values.get("expected_phase", project.phase)
     if expected != project.phase:
         raise InvalidTransition(

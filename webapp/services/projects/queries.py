@@ -6,10 +6,10 @@ from models.catalog import Service
 from models.engagements import Engagement
 from models.projects import Project
 from webapp.services.catalog.services import SERVICES
-from webapp.services.common.reads import Reader, among, brief, equals
+from webapp.services.common.reads import RecordQuery, among, brief, equals
 from webapp.services.engagements.queries import ENGAGEMENTS
 
-PROJECTS = Reader(
+PROJECTS = RecordQuery(
     Project,
     domain="projects",
     noun="project",

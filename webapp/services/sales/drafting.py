@@ -47,13 +47,13 @@ def create_proposal(values: Mapping[str, Any]) -> Proposal:
 
 
 def update_proposal(
-    values: Mapping[str, Any], proposal_id: UUID, *, version: int | None = None
+    values: Mapping[str, Any], proposal_id: UUID, *, expected_row_version: int | None = None
 ) -> Proposal:
     """Edit a draft; given `items` replace all its items.
 
     Raises NotFound, StaleVersion, Invalid, and Conflict when it is no draft any more.
     """
-    proposal = lock(Proposal, proposal_id, version=version)
+    proposal = lock(Proposal, proposal_id, expected_row_version=expected_row_version)
     if proposal.status != "draft":
         raise Conflict(
             "Only a draft can be edited. Revise the proposal first; that makes a new version"
@@ -76,9 +76,9 @@ def update_proposal(
     return proposal
 
 
-def trash_proposal(proposal_id: UUID, *, version: int | None = None) -> None:
+def trash_proposal(proposal_id: UUID, *, expected_row_version: int | None = None) -> None:
     """Soft-delete a proposal. A signed one is evidence and stays: Conflict."""
-    proposal = lock(Proposal, proposal_id, version=version)
+    proposal = lock(Proposal, proposal_id, expected_row_version=expected_row_version)
     if proposal.status == "signed":
         raise Conflict("A signed proposal cannot be deleted.")
     trash(proposal)

@@ -17,7 +17,7 @@ from models.billing import Invoice, InvoiceLine, InvoiceSchedule, Order, OrderIt
 from models.conversations import Conversation
 from models.db.base import db
 from models.db.inserts import insert_records
-from models.db.queries import Query, bound
+from models.db.queries import CompiledQuery, bound
 from models.db.tenancy import current_organization_id, current_principal
 from models.engagements import Engagement, EngagementContract
 from models.portal import PortalAccess
@@ -142,7 +142,7 @@ def _projects(engagement: Engagement, items: Sequence[ProposalItem]) -> list[Pro
     return projects
 
 
-_ACCESS = Query.of(
+_ACCESS = CompiledQuery.of(
     select(PortalAccess.id).where(
         PortalAccess.engagement_id == bound("engagement_id", Engagement.id.type),
         PortalAccess.contact_id == bound("contact_id", Engagement.id.type),

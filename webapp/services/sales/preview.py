@@ -7,7 +7,7 @@ from uuid import UUID
 
 from models.db.base import db
 from models.db.inserts import write_jobs
-from models.db.tenancy import current_organization_id, current_scope
+from models.db.tenancy import current_context, current_organization_id
 from models.sales import Proposal
 from models.states import PHASE
 from webapp.services.common.writes import lock
@@ -22,9 +22,9 @@ def preview_signature(proposal_id: UUID) -> dict[str, Any]:
 
     A draft is sent first in the same way. Raises what sending or signing would raise.
     """
-    scope = current_scope()
+    context = current_context()
     write_jobs()
-    jobs_before = len(scope.jobs)
+    jobs_before = len(context.jobs)
     savepoint = db.session.begin_nested()
     try:
         if lock(Proposal, proposal_id).status == "draft":
@@ -38,8 +38,8 @@ def preview_signature(proposal_id: UUID) -> dict[str, Any]:
         adds_to = proposal.engagement_id
     finally:
         savepoint.rollback()
-        del scope.jobs[jobs_before:]
-        scope.unwritten.clear()
+        del context.jobs[jobs_before:]
+        context.unwritten.clear()
     engagement = created["engagement"]
     is_new = str(adds_to) != engagement["id"]
     if is_new:

@@ -10,7 +10,7 @@ from sqlalchemy import Text, cast, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from models.billing import Order
-from models.db.queries import Query, bound, resolve_scope
+from models.db.queries import CompiledQuery, bound, resolve_context
 from models.db.tenancy import current_principal
 from models.engagements import Engagement
 from models.identity import Organization
@@ -25,7 +25,7 @@ from models.sales import (
     SigningLink,
 )
 from webapp.services.common.exceptions import LinkReplaced, NotFound
-from webapp.services.common.reads import Reader, aggregate, among, brief, equals
+from webapp.services.common.reads import RecordQuery, aggregate, among, brief, equals
 from webapp.services.crm.briefs import client_briefs
 from webapp.services.sales.content import CONSENT_TEXT
 
@@ -46,7 +46,7 @@ _ITEMS = aggregate(
     service_id=ProposalItem.service_id,
 )
 
-PROPOSALS = Reader(
+PROPOSALS = RecordQuery(
     Proposal,
     domain="sales",
     noun="proposal",
@@ -64,7 +64,7 @@ PROPOSALS = Reader(
     },
 )
 
-_JOB = Query.of(
+_JOB = CompiledQuery.of(
     select(Job.id, Job.kind, Job.state, Job.created_at).where(Job.id == bound("id", Job.id.type))
 )
 
@@ -97,7 +97,7 @@ _CREATED_PROJECTS = (
     .scalar_subquery()
 )  # fmt: skip
 
-_CREATED = Query.of(
+_CREATED = CompiledQuery.of(
     select(
         brief(
             Engagement,
@@ -119,7 +119,7 @@ _CREATED = Query.of(
     ).where(Proposal.id == bound("id", Proposal.id.type))
 )
 
-_LINKED = Query.of(
+_LINKED = CompiledQuery.of(
     select(
         Proposal.id,
         Proposal.status,
@@ -166,7 +166,7 @@ _LINKED = Query.of(
     .where(SigningLink.credential_id == bound("credential_id", SigningLink.id.type))
 )
 
-_DOCUMENT = Query.of(
+_DOCUMENT = CompiledQuery.of(
     select(SignedDocument.content, SignedDocument.sha256, Proposal.number)
     .join(
         Proposal,
@@ -176,7 +176,7 @@ _DOCUMENT = Query.of(
     .where(SignedDocument.proposal_id == bound("proposal_id", SignedDocument.id.type))
 )
 
-_CERTIFICATE = Query.of(
+_CERTIFICATE = CompiledQuery.of(
     select(
         *(column for column in Signature.__table__.columns if column.key != "data"),
         SignedDocument.sha256.label("document_sha256"),
@@ -234,7 +234,7 @@ def proposal_behind_link(credential_id: UUID, *, even_replaced: bool = False) ->
 
 def linked_to_caller(*, even_replaced: bool = False) -> dict[str, Any]:
     """`proposal_behind_link` for the caller's own link."""
-    resolve_scope()
+    resolve_context()
     credential_id = current_principal().credential_id
     assert credential_id is not None
     return proposal_behind_link(credential_id, even_replaced=even_replaced)

@@ -23,13 +23,13 @@ from webapp.services.sales.content import freeze
 
 
 def send_proposal(
-    proposal_id: UUID, secret_key: bytes, *, version: int | None = None
+    proposal_id: UUID, secret_key: bytes, *, expected_row_version: int | None = None
 ) -> SigningLink:
     """Freeze the draft, make its signing link, and have it mailed (*The sign flow*, step 1).
 
     Raises NotFound, StaleVersion, InvalidTransition, and Invalid naming what is missing.
     """
-    proposal = lock(Proposal, proposal_id, version=version)
+    proposal = lock(Proposal, proposal_id, expected_row_version=expected_row_version)
     if proposal.status != "draft":
         raise Conflict("Only a draft can be sent. Revise the proposal to send a new version.")
     if proposal.valid_until is not None and proposal.valid_until <= now():
@@ -77,12 +77,12 @@ def send_proposal(
     return link
 
 
-def revise_proposal(proposal_id: UUID, *, version: int | None = None) -> Proposal:
+def revise_proposal(proposal_id: UUID, *, expected_row_version: int | None = None) -> Proposal:
     """Make a new version, back in Draft; the old link is dead from now on.
 
     Raises NotFound, StaleVersion, InvalidTransition.
     """
-    proposal = lock(Proposal, proposal_id, version=version)
+    proposal = lock(Proposal, proposal_id, expected_row_version=expected_row_version)
     move(proposal, PROPOSAL, "draft", type="revised", metadata={"version": proposal.version + 1})
     organization_id = current_organization_id()
     db.session.execute(
@@ -113,10 +113,12 @@ def revise_proposal(proposal_id: UUID, *, version: int | None = None) -> Proposa
 
 
 def decline_proposal(
-    values: Mapping[str, Any], proposal_id: UUID, *, version: int | None = None
+    values: Mapping[str, Any], proposal_id: UUID, *, expected_row_version: int | None = None
 ) -> None:
     """Record that the client declined. Raises NotFound, StaleVersion, and as `_decline`."""
-    _decline(lock(Proposal, proposal_id, version=version), values["reason"])
+    _decline(
+        lock(Proposal, proposal_id, expected_row_version=expected_row_version), values["reason"]
+    )
 
 
 def decline_by_link(reason: str) -> None:

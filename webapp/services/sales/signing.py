@@ -65,12 +65,14 @@ def sign_by_link(evidence: Evidence) -> Signed:
     return _sign(linked_proposal(), evidence)
 
 
-def sign_proposal(proposal_id: UUID, evidence: Evidence, *, version: int | None = None) -> Signed:
+def sign_proposal(
+    proposal_id: UUID, evidence: Evidence, *, expected_row_version: int | None = None
+) -> Signed:
     """Record a signature for a client, by staff or by a program (document S, 7e).
 
     Raises NotFound, StaleVersion, and as `_sign`.
     """
-    return _sign(lock(Proposal, proposal_id, version=version), evidence)
+    return _sign(lock(Proposal, proposal_id, expected_row_version=expected_row_version), evidence)
 
 
 def _sign(proposal: Proposal, evidence: Evidence) -> Signed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from models.db.queries import Row, ask
+from models.db.queries import Row, call_function
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -21,5 +21,5 @@ def verify_document(sha256: str) -> Row | None:
     """
     if not is_sha256(sha256):
         return None
-    found = ask("SELECT * FROM verify_document(%(sha256)s)", sha256=sha256)
+    found = call_function("SELECT * FROM verify_document(%(sha256)s)", sha256=sha256)
     return found[0] if found else None
