@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 
 from benchmarks.sender import Sender, http
 from benchmarks.stage import Database, Server, Stage
-from models.db.tenancy import TenantContext
+from models.db.tenancy import ShownCredential, TenantContext
 from webapp.core.logs import configure_logs
 from webapp.core.transaction import in_transaction
 from webapp.schemas.sales import ProposalCreate
@@ -110,7 +110,8 @@ class Firm:
     def run(self, work: Callable[[], T]) -> T:
         """Run `work` in one transaction, as the caller who holds the API key."""
         with self.database.app.app_context():
-            return in_transaction(TenantContext("api_key", secrets.digest(self.key)), work)
+            shown = ShownCredential("api_key", secrets.digest(self.key), lambda _: None)
+            return in_transaction(TenantContext(shown), work)
 
     def rows(self, sql: str, **values: Any) -> list[dict[str, Any]]:
         """Rows, asked for as the owner of the tables; `%(organization_id)s` is given."""

@@ -14,9 +14,8 @@ from marshmallow import Schema
 from sqlalchemy.orm import Session
 
 import webapp.http.middleware
-from models.db import transactions as opening
 from webapp.core.job_hints import Publisher
-from webapp.http.responses import Answer
+from webapp.http.responses import ApiResponse
 
 DATABASE = "database: the driver waits"
 REST = "routing, guard, services and the rest"
@@ -24,8 +23,6 @@ REST = "routing, guard, services and the rest"
 # A layer, and the functions whose time is its own.
 _FUNCTIONS: tuple[tuple[str, Any, str], ...] = (
     (DATABASE, psycopg.Connection, "wait"),
-    (DATABASE, opening, "_results"),
-    ("driver: statements and rows", opening, "_first"),
     ("driver: statements and rows", psycopg.Cursor, "execute"),
     ("driver: statements and rows", psycopg.Cursor, "executemany"),
     ("driver: statements and rows", psycopg.Cursor, "fetchall"),
@@ -36,7 +33,7 @@ _FUNCTIONS: tuple[tuple[str, Any, str], ...] = (
     ("ORM: statements and flush", Session, "commit"),
     ("schemas: load and dump", Schema, "load"),
     ("schemas: load and dump", Schema, "dump"),
-    ("answer: JSON, ETag, headers", Answer, "response"),
+    ("answer: JSON, ETag, headers", ApiResponse, "response"),
     ("hints at jobs, to Valkey", Publisher, "publish"),
 )
 

@@ -10,7 +10,6 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
 from models.db.base import db
-from models.db.transactions import watch_sessions
 from webapp.core.job_hints import Publisher
 
 # Kinds whose jobs are drained in batches: one hint stands for many rows.
@@ -47,8 +46,6 @@ def limit_anybody(blueprint: Blueprint) -> None:
 def init_extensions(app: Flask) -> None:
     """Attach the extensions to `app`."""
     db.init_app(app)
-    with app.app_context():
-        watch_sessions()
     limiter.init_app(app)
     celery = make_celery(app)
     app.extensions["publisher"] = Publisher(celery, BATCHED_KINDS)

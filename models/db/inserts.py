@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
-from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 import orjson
@@ -44,54 +43,49 @@ def insert_records(records: Sequence[R]) -> Sequence[R]:
     return records
 
 
-def insert_read(
-    record: TenantRecord,
-    read: CompiledQuery,
-    check: CompiledQuery | None = None,
-    values: Mapping[str, Any] = MappingProxyType({}),
-    conditions: Sequence[str] = (),
-) -> Row:
+def insert_read(record: TenantRecord, read: CompiledQuery) -> Row:
     """Insert a new record and read it in the same statement; the session does not hold it.
 
     `read` is a SELECT from the record's table; it finds only what is inserted, and of other
-    tables what was there before. `check`, if given, is a SELECT of one row that is answered
-    together with it; where a column of it that `conditions` names is not true, nothing is
-    inserted, and all that `read` would give is None. Raises IntegrityError.
+    tables what was there before. Raises IntegrityError.
     """
     filled = _values(record)
     record.__dict__.update(filled)
     table = record.__tablename__
     insert = _shape(type(record), tuple(filled)).insert
-    defaults = read.defaults
-    if check is None:
-        sql = f"WITH {table} AS ({insert} RETURNING {table}.*) {read.plain}"
-    else:
-        defaults = {**defaults, **check.defaults}
-        if conditions:
-            insert += f" WHERE (SELECT {' AND '.join(conditions)} FROM checked)"  # noqa: S608
-        sql = (
-            f"WITH checked AS ({check.plain}), {table} AS ({insert} RETURNING {table}.*)"  # noqa: S608
-            f" SELECT * FROM checked LEFT JOIN ({read.plain}) made ON true"
-        )
-    [row] = execute(sql, {**defaults, **values, "rows": _json([filled])})
+    statement = Statement(read.plain, {table: f"{insert} RETURNING {table}.*"})
+    [row] = execute(statement.together_with(), {**read.defaults, "rows": _json([filled])})
     return row
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement in two parts: common table expressions by name, and the query that follows."""
+
+    main: str
+    ctes: Mapping[str, str] = field(default_factory=dict)
+
+    def together_with(self, **ctes: str) -> str:
+        """The whole as SQL, these expressions before its own."""
+        all_of_them = {**ctes, **self.ctes}
+        listed = ", ".join(f"{name} AS ({sql})" for name, sql in all_of_them.items())
+        return f"WITH {listed} {self.main}" if listed else self.main
 
 
 def write_jobs() -> None:
     """Insert the jobs that the running transaction has asked for so far."""
-    waiting = current_context().unwritten
+    waiting = current_context().jobs.rows
     if waiting:
-        execute(_INSERT_JOBS, {"jobs": _take_jobs()})
+        execute(_INSERT_JOBS, {"jobs": _take(waiting)})
 
 
-def execute_with_jobs(sql: str, values: Mapping[str, Any]) -> list[Row]:
-    """Execute a statement, and `write_jobs` together with it."""
-    if not current_context().unwritten:
-        return execute(sql, values)
-    # A statement that begins with others of its own takes it among them.
-    first, rest = f"WITH asked AS ({_INSERT_JOBS})", sql.lstrip()
-    whole = f"{first}, {rest[5:]}" if rest.startswith("WITH ") else f"{first} {rest}"
-    return execute(whole, {**values, "jobs": _take_jobs()})
+def execute_with_jobs(statement: Statement, values: Mapping[str, Any]) -> list[Row]:
+    """Execute a statement, and `write_jobs` together with it, in one round trip."""
+    waiting = current_context().jobs.rows
+    if not waiting:
+        return execute(statement.together_with(), values)
+    whole = statement.together_with(asked=_INSERT_JOBS)
+    return execute(whole, {**values, "jobs": _take(waiting)})
 
 
 _INSERT_JOBS = """
@@ -102,8 +96,7 @@ _INSERT_JOBS = """
     FROM json_populate_recordset(NULL::jobs, %(jobs)s)"""
 
 
-def _take_jobs() -> str:
-    waiting = current_context().unwritten
+def _take(waiting: list[Row]) -> str:
     text = _json(waiting)
     waiting.clear()
     return text

@@ -1,9 +1,9 @@
-"""How rows are reached: the transaction bound to its tenant, and the read in one statement.
+"""How rows are reached: statements of the running transaction, and the read in one statement.
 
-Writes use the session's transaction; the first thing it does is resolve its scope. Reads outside
-a transaction are one statement in autocommit: `begin_request()` checks the credential and binds
-the tenant, and a LATERAL join reads what was asked for. Were the order of evaluation ever wrong,
-the tenant would be unset and no row visible: it fails closed (design/stack.md, *The read path*).
+Reads outside a transaction are one statement in autocommit: `begin_request()` checks the
+credential and binds the tenant, and a LATERAL join reads what was asked for. Were the order of
+evaluation ever wrong, the tenant would be unset and no row visible: it fails closed (stack.md,
+*The read path*).
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
 from sqlalchemy import Select, bindparam, make_url
+from sqlalchemy.exc import OperationalError
 
 from models.db.base import db
-from models.db.tenancy import TenantContext, current_context
-from models.db.transactions import PRINCIPAL, driver_of, wrapped
+from models.db.tenancy import current_context, current_transaction
+from models.db.transactions import BEGIN_REQUEST, PRINCIPAL, credential_values, wrapped
 
 Row = dict[str, Any]
 
 set_json_loads(orjson.loads)
 _DIALECT = make_url("postgresql+psycopg://").get_dialect()()
-_BEGIN_REQUEST = "begin_request(%(credential_kind)s::text, %(credential_digest)s::bytea) q"
-_RESOLVE = f"SELECT {PRINCIPAL} FROM {_BEGIN_REQUEST}"  # noqa: S608 - our own text
+_RESOLVE = f"SELECT {PRINCIPAL} FROM {BEGIN_REQUEST}"  # noqa: S608 - our own text
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class CompiledQuery:
         return cls(
             plain=plain,
             with_credential=(  # our own text, and what SQLAlchemy compiled
-                f"SELECT {PRINCIPAL}, r.* FROM {_BEGIN_REQUEST} LEFT JOIN LATERAL ("  # noqa: S608
+                f"SELECT {PRINCIPAL}, r.* FROM {BEGIN_REQUEST} LEFT JOIN LATERAL ("  # noqa: S608
                 f"SELECT true AS found, x.* FROM ({plain}) x"
                 " WHERE q.organization_id IS NOT NULL OFFSET 0) r ON true"
             ),
@@ -54,13 +54,13 @@ class CompiledQuery:
         )
 
     def all(self, **parameters: Any) -> list[Row]:
-        """The rows the caller may see, as dictionaries; resolves the scope on the way."""
+        """The rows the caller may see, as dictionaries; resolves the context on the way."""
         context = current_context()
         values = {**self.defaults, **parameters}
-        if context.in_transaction or context.credential_digest is None:
+        if context.transaction is not None or context.credential is None:
             return execute(self.plain, values)
-        rows = _autocommit(self.with_credential, {**values, **_credential(context)})
-        context.resolve(_Attributes(rows[0]) if rows else None)
+        rows = _autocommit(self.with_credential, {**values, **credential_values(context)})
+        context.resolve(rows[0] if rows else None)
         return [row for row in rows if row["found"]]
 
     def one(self, **parameters: Any) -> Row | None:
@@ -70,11 +70,11 @@ class CompiledQuery:
 
 
 def resolve_context() -> None:
-    """Check the scope's credential by itself, where no other statement has done so."""
+    """Check the context's credential by itself, where no other statement has done so."""
     context = current_context()
     if context.principal is None:
-        rows = _autocommit(_RESOLVE, _credential(context))
-        context.resolve(_Attributes(rows[0]) if rows else None)
+        rows = _autocommit(_RESOLVE, credential_values(context))
+        context.resolve(rows[0] if rows else None)
 
 
 def call_function(sql: str, **values: Any) -> list[Row]:
@@ -82,35 +82,14 @@ def call_function(sql: str, **values: Any) -> list[Row]:
     return _autocommit(sql, values)
 
 
-class _Attributes:
-    """A row's columns as attributes, the form `Scope.resolve` takes."""
-
-    def __init__(self, row: Row) -> None:
-        self.__dict__ = row
-
-
-def _credential(context: TenantContext) -> dict[str, Any]:
-    return {
-        "credential_kind": context.credential_kind,
-        "credential_digest": context.credential_digest,
-    }
-
-
 def execute(sql: str, values: Mapping[str, Any]) -> list[Row]:
     """Run a statement in the running transaction, past the session; its rows, if it has any.
 
-    What the session holds goes first. Raises what SQLAlchemy would raise.
+    What the session holds goes first. Raises DBAPIError, NoTenantContext without a transaction.
     """
-    context, session = current_context(), db.session()
-    session.flush()
-    driver = context.driver if context.in_transaction else driver_of(session.connection())
-    cursor = driver.cursor(row_factory=dict_row)
-    try:
-        cursor.execute(sql, values)
-        result = cursor.pgresult
-        return cursor.fetchall() if result is not None and result.nfields else []
-    except psycopg.Error as error:
-        raise wrapped(error) from error
+    driver = current_transaction().driver
+    db.session().flush()
+    return _run(driver, sql, values)
 
 
 def _autocommit(sql: str, values: Mapping[str, Any]) -> list[Row]:
@@ -120,8 +99,8 @@ def _autocommit(sql: str, values: Mapping[str, Any]) -> list[Row]:
         pooled = engine.raw_connection()
         driver = cast("psycopg.Connection[Any]", pooled.driver_connection)
         try:
-            return driver.cursor(row_factory=dict_row).execute(sql, values).fetchall()
-        except psycopg.OperationalError:
+            return _run(driver, sql, values)
+        except OperationalError:
             if not driver.broken and not driver.closed:
                 raise
             pooled.invalidate()
@@ -133,6 +112,17 @@ def _autocommit(sql: str, values: Mapping[str, Any]) -> list[Row]:
     raise AssertionError("unreachable")
 
 
+def _run(driver: psycopg.Connection[Any], sql: str, values: Mapping[str, Any]) -> list[Row]:
+    """Run a statement; whatever the driver raises, callers see SQLAlchemy's errors alone."""
+    cursor = driver.cursor(row_factory=dict_row)
+    try:
+        cursor.execute(sql, values)
+        result = cursor.pgresult
+        return cursor.fetchall() if result is not None and result.nfields else []
+    except psycopg.Error as error:
+        raise wrapped(error) from error
+
+
 def bound(name: str, type_: Any = None) -> Any:
-    """A parameter of a Query, given by name at each run."""
+    """A parameter of a CompiledQuery, given by name at each run."""
     return bindparam(name, type_=type_) if type_ is not None else bindparam(name)

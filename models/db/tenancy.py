@@ -1,14 +1,14 @@
 """Whose data the running code may touch.
 
-A `Scope` is bound to the running request or job. Before its first statement touches a table the
-scope is *resolved*: `begin_request()` in the database checks the credential and binds the tenant
-in that same statement (design/stack.md, *The read path*). No scope, no rows.
+A `TenantContext` is bound to the running request or job. Before its first statement touches a
+table the context is *resolved*: `begin_request()` in the database checks the credential and binds
+the tenant in that same statement (stack.md, *The read path*). No context, no rows.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -43,65 +43,115 @@ class NoTenantContext(RuntimeError):
     """Tenant data was asked for outside a request or a job."""
 
 
+@dataclass(frozen=True, slots=True)
+class ShownCredential:
+    """What a caller showed to be let in, not checked yet: the secret's kind and SHA-256.
+
+    `admit` is called with the principal once it is known, None if there is none, and raises when
+    it lacks the right.
+    """
+
+    kind: str
+    digest: bytes
+    admit: Callable[[Principal | None], None]
+
+
+@dataclass(slots=True)
+class IdempotentRequest:
+    """A request with an Idempotency-Key; `kept` is the answer stored under it, if there is one."""
+
+    key: str
+    kept: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTransaction:
+    """The transaction that runs: the driver's connection, and its time by the database's clock."""
+
+    driver: Any
+    now: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PendingJobs:
+    """The jobs that the transaction asks for: `rows` to be inserted before its end, and `hints`
+    (kind, id) to be given after it."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    hints: list[tuple[str, UUID]] = field(default_factory=list)
+
+
 @dataclass(slots=True)
 class TenantContext:
     """One request's or job's claim to a tenant, before and after the database has checked it.
 
-    `admit` is called with the principal once it is known and raises when it lacks the right.
-    `jobs` are those that the transaction asks for, as (kind, id); `unwritten` are the rows of
-    those among them that its end still has to insert. `now` is the transaction's time by the
-    database's clock, and `driver` the driver's connection, once it has begun.
+    A request has a `credential` and gets its `principal` from the database; a job or command has
+    its principal from the start. `transaction` is None while none is open.
     """
 
-    credential_kind: str | None = None
-    credential_digest: bytes | None = None
-    admit: Callable[[Principal | None], None] | None = None
-    idempotency_key: str | None = None
-    idempotent_answer: Any = None
+    credential: ShownCredential | None = None
     principal: Principal | None = None
-    in_transaction: bool = False
-    driver: Any = None
-    now: dt.datetime | None = None
-    jobs: list[tuple[str, UUID]] = field(default_factory=list)
-    unwritten: list[dict[str, Any]] = field(default_factory=list)
+    idempotency: IdempotentRequest | None = None
+    transaction: OpenTransaction | None = None
+    jobs: PendingJobs = field(default_factory=PendingJobs)
 
-    def resolve(self, row: Any) -> Principal:
-        """Take the row `begin_request` returned as the principal, or refuse it."""
+    def resolve(self, row: Mapping[str, Any] | None) -> Principal:
+        """Take the row `begin_request` returned as the principal, or refuse it.
+
+        Raises what the credential's `admit` raises.
+        """
+        assert self.credential is not None
         principal = None
-        if row is not None and row.principal_organization_id is not None:
+        if row is not None and row["principal_organization_id"] is not None:
             principal = Principal(
-                organization_id=row.principal_organization_id,
-                kind=self.credential_kind or "",
-                credential_id=row.principal_credential_id,
-                subject_id=row.principal_subject_id,
-                role=row.principal_role,
-                scopes=row.principal_scopes,
-                label=row.principal_label,
+                organization_id=row["principal_organization_id"],
+                kind=self.credential.kind,
+                credential_id=row["principal_credential_id"],
+                subject_id=row["principal_subject_id"],
+                role=row["principal_role"],
+                scopes=row["principal_scopes"],
+                label=row["principal_label"],
             )
-        if self.admit is not None:
-            self.admit(principal)
+        self.credential.admit(principal)
         if principal is None:
             raise NoTenantContext("the credential resolved to nobody")
         self.principal = principal
         return principal
 
+    def start_over(self) -> None:
+        """Forget what an earlier try at the transaction has left behind."""
+        self.transaction = None
+        self.jobs = PendingJobs()
+        if self.idempotency is not None:
+            self.idempotency.kept = None
+        if self.credential is not None:
+            self.principal = None
 
-_scope: ContextVar[TenantContext | None] = ContextVar("scope", default=None)
+
+_context: ContextVar[TenantContext | None] = ContextVar("tenant_context", default=None)
 
 
 def current_context() -> TenantContext:
-    """The scope of the running request or job. Raises NoScope outside one."""
-    context = _scope.get()
+    """The context of the running request or job. Raises NoTenantContext outside one."""
+    context = _context.get()
     if context is None:
         raise NoTenantContext("no request or job is running")
     return context
 
 
+def current_transaction() -> OpenTransaction:
+    """The transaction that runs. Raises NoTenantContext when none is open."""
+    transaction = current_context().transaction
+    if transaction is None:
+        raise NoTenantContext("no transaction is open")
+    return transaction
+
+
 def current_principal() -> Principal:
-    """The resolved principal. Raises NoScope before the first statement or outside a scope."""
+    """The resolved principal. Raises NoTenantContext before the first statement or outside."""
     principal = current_context().principal
     if principal is None:
-        raise NoTenantContext("the scope is not resolved yet")
+        raise NoTenantContext("the context is not resolved yet")
     return principal
 
 
@@ -111,14 +161,14 @@ def current_organization_id() -> UUID:
 
 @contextmanager
 def in_context(context: TenantContext) -> Iterator[TenantContext]:
-    """Run the block inside `scope`; the one before is back afterwards."""
-    token = _scope.set(context)
+    """Run the block inside `context`; the one before is back afterwards."""
+    token = _context.set(context)
     try:
         yield context
     finally:
-        _scope.reset(token)
+        _context.reset(token)
 
 
 def as_system(organization_id: UUID) -> TenantContext:
-    """The scope of a job or a command that acts for an organization itself."""
+    """The context of a job or a command that acts for an organization itself."""
     return TenantContext(principal=Principal(organization_id=organization_id, kind="system"))

@@ -21,7 +21,7 @@ from celery import shared_task
 from flask import Flask, current_app
 from sqlalchemy.exc import DBAPIError
 
-from models.db.inserts import execute_with_jobs
+from models.db.inserts import Statement, execute_with_jobs
 from models.db.queries import call_function, execute
 from models.db.tenancy import as_system
 from webapp.core.transaction import in_transaction
@@ -148,19 +148,22 @@ _CLAIM = "SELECT * FROM claim_job(%(organization_id)s, %(job_id)s, %(worker)s, %
 _LOCK = """
        SELECT id FROM jobs WHERE organization_id = %(organization_id)s AND id = %(job_id)s
        AND state = 'ready' AND attempts = %(attempt)s FOR UPDATE SKIP LOCKED"""
-_FINISH = """
-       WITH finished AS (
+_FINISH = Statement(
+    "SELECT EXISTS (SELECT FROM finished) AS finished",
+    {
+        "finished": """
          UPDATE jobs SET state = 'done', lease_until = NULL, finished_at = clock_timestamp(),
                 last_error = NULL
          WHERE organization_id = %(organization_id)s AND id = %(job_id)s
            AND state IN ('ready', 'running') AND attempts = %(attempt)s AND fence = %(fence)s
-         RETURNING id),
-       attempt AS (
+         RETURNING id""",
+        "attempt": """
          UPDATE job_attempts SET outcome = CASE WHEN EXISTS (SELECT FROM finished) THEN 'done'
                 ELSE 'refused' END, ended_at = clock_timestamp()
          WHERE organization_id = %(organization_id)s AND job_id = %(job_id)s AND n = %(attempt)s
-           AND worker = %(worker)s AND ended_at IS NULL)
-       SELECT EXISTS (SELECT FROM finished) AS finished"""
+           AND worker = %(worker)s AND ended_at IS NULL""",
+    },
+)
 _FAIL = """
        WITH failed AS (
          UPDATE jobs SET last_error = %(error)s, lease_until = NULL,

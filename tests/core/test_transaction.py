@@ -10,10 +10,9 @@ from uuid import UUID
 import psycopg
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from models.db.base import db
-from models.db.transactions import _PREPARED
 from tests.support.tenants import Api, Tenant
 
 
@@ -93,50 +92,26 @@ def test_connections_that_died_in_the_pool_cost_nobody_an_error(tenant: Tenant, 
         assert use()
 
 
-def on_the_connection(app: Flask, statement: str) -> None:
-    """Run a statement on the pooled connection that was used last."""
+def test_a_connection_that_dies_twice_is_told_as_unavailable(
+    app: Flask, tenant: Tenant, api: Api
+) -> None:
+    """The database comes and goes: 503 says that the request may be sent again."""
+
+    def end(connection: psycopg.Connection, _record: object) -> None:
+        tenant.rows("SELECT pg_terminate_backend(%(pid)s, 5000)", pid=connection.info.backend_pid)
+
     with app.app_context():
-        connection = db.engines[None].raw_connection()
-        connection.cursor().execute(statement)
-        connection.commit()
-        connection.close()
-
-
-def test_a_connection_whose_prepared_statements_are_gone_opens_a_transaction(
-    app: Flask, tenant: Tenant, api: Api
-) -> None:
-    """The driver deallocates them when it goes back to a savepoint; a pooler may, too."""
-    api.made("/api/companies", {"name": "before"})
-    on_the_connection(app, "DEALLOCATE ALL")
-    api.made("/api/companies", {"name": "after"})
-    assert tenant.count("client_companies") == 2
-
-
-def test_one_prepared_statement_that_is_gone_says_nothing_of_the_others(
-    app: Flask, tenant: Tenant, api: Api
-) -> None:
-    """With a key and without one, the first statements differ."""
-    path = "/api/companies"
-    api.made(path, {"name": "1"})
-    on_the_connection(app, "DEALLOCATE ALL")
-    api.made(path, {"name": "2"}, Idempotency_Key="2")
-    api.made(path, {"name": "3"})
-    api.made(path, {"name": "4"}, Idempotency_Key="4")
-    assert tenant.count("client_companies") == 4
-
-
-def test_a_connection_on_which_another_has_prepared_opens_a_transaction(
-    app: Flask, tenant: Tenant, api: Api
-) -> None:
-    """Behind a pooler, the server's connection may have been somebody else's before."""
-    with app.app_context():
-        db.engines[None].dispose()
-    for _ in range(7):  # the driver has statements of its own there, which a rollback deallocates
-        api.made("/api/companies", {"name": "x"})
-    [sql] = [sql for sql, name in _PREPARED.items() if name == b"sx_resolve_with_key"]
-    on_the_connection(app, f"PREPARE sx_resolve_with_key AS {sql}")
-    api.made("/api/companies", {"name": "x"}, Idempotency_Key="once")
-    assert tenant.count("client_companies") == 8
+        engine = db.engines[None]
+        engine.dispose()
+    event.listen(engine, "connect", end)
+    try:
+        answer = api.post("/api/companies", {"name": "x"})
+    finally:
+        event.remove(engine, "connect", end)
+        engine.dispose()
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+    assert tenant.count("client_companies") == 0
+    api.made("/api/companies", {"name": "x"})
 
 
 def test_a_transaction_interrupted_while_it_opens_leaves_no_connection_behind(

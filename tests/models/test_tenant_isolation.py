@@ -8,9 +8,12 @@ from uuid import uuid4
 import psycopg
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
-from models.db.base import Base, TenantRecord
-from models.db.tenancy import NoTenantContext
+from models.crm import ClientCompany
+from models.db.base import Base, TenantRecord, db
+from models.db.queries import execute
+from models.db.tenancy import NoTenantContext, as_system, in_context
 from tests.support.tenants import Api, Tenant
 from webapp.config import APP_ROLE, DISPATCHER_ROLE
 
@@ -152,8 +155,14 @@ def test_the_dispatcher_sees_that_work_is_due_but_not_what_it_is_about(
             as_dispatcher.execute(sql)
 
 
-def test_the_session_refuses_to_work_outside_a_request_or_job(app: Flask) -> None:
-    from models.db.base import db
-
-    with app.app_context(), pytest.raises(NoTenantContext):
-        db.session.connection()
+def test_statements_are_refused_outside_a_transaction_and_a_session_sees_no_row(
+    app: Flask, tenant: Tenant, api: Api
+) -> None:
+    api.made("/api/companies", {"name": "x"})
+    with app.app_context():
+        with pytest.raises(NoTenantContext):
+            execute("SELECT 1", {})
+        with in_context(as_system(tenant.id)), pytest.raises(NoTenantContext):
+            execute("SELECT 1", {})
+        assert db.session.scalars(select(ClientCompany)).all() == []
+        db.session.remove()

@@ -148,7 +148,7 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the answer kept for retries",
         IDEMPOTENCY,
-        "        _keep(context.idempotency_key, fingerprint, answer)\n",
+        "        _keep(request_with_key.key, fingerprint, answer)\n",
         "        pass\n",
         _key,
         _one_key,
@@ -178,14 +178,14 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the day after which a key is free",
         "models/db/transactions.py",
-        "          AND i.created_at + interval '24 hours' > now()\n",
+        "          AND i.created_at + {ANSWER_LIFETIME} > now()\n",
         "",
         _after_a_day,
     ),
     without(
         "the place of an answer older than a day",
         IDEMPOTENCY,
-        "WHERE kept.created_at < now() - interval '24 hours'",
+        "WHERE kept.created_at < now() - {ANSWER_LIFETIME}",
         "WHERE false",
         _after_a_day,
     ),

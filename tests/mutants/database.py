@@ -125,8 +125,8 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the end of the tenant's binding with a job's transaction",
         OPENING,
-        "set_config('app.organization_id', $1::text, true)",
-        "set_config('app.organization_id', $1::text, false)",
+        "set_config('app.organization_id', %(organization_id)s::text, true)",
+        "set_config('app.organization_id', %(organization_id)s::text, false)",
         f"{POOLED}[writing]",
     ),
     without(

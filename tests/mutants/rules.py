@@ -141,7 +141,7 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the check that a conversation is open",
         MESSAGES,
-        'if row["conversation_status"] == "closed":',
+        'if conversation["status"] == "closed":',
         "if False:",
         _messages("a_closed_conversation_takes_no_message_until_it_is_opened"),
     ),
@@ -175,10 +175,10 @@ MUTANTS: tuple[Mutant, ...] = (
         _trash("a_deleted_record_cannot_be_referred_to"),
     ),
     without(
-        "the condition of an insert, that what it refers to was found",
-        "models/db/inserts.py",
-        "        if conditions:\n",
-        "        if False:\n",
+        "the check that what a record refers to is there",
+        RECORDS,
+        "        if not row[name]\n",
+        "        if False\n",
         "tests/api/test_tenant_walk.py"
         "::test_a_reference_to_another_organizations_record_is_refused_by_name",
     ),

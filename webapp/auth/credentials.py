@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from flask import request
 
-from models.db.tenancy import Principal, TenantContext
+from models.db.tenancy import Principal, ShownCredential, TenantContext
 from webapp.auth import browser
 from webapp.auth.permissions import demand
 from webapp.services.common import secrets
@@ -31,7 +31,7 @@ def api_key_context(permission: str) -> TenantContext:
             raise Unauthorized()
         demand(principal, permission)
 
-    return TenantContext("api_key", secrets.digest(key), admit)
+    return TenantContext(ShownCredential("api_key", secrets.digest(key), admit))
 
 
 def signing_link_context(permission: str) -> TenantContext:
@@ -45,7 +45,7 @@ def signing_link_context(permission: str) -> TenantContext:
             raise NotFound("This link is not known. Check that it was copied whole.")
         demand(principal, permission)
 
-    return TenantContext("signing_link", secrets.digest(token), admit)
+    return TenantContext(ShownCredential("signing_link", secrets.digest(token), admit))
 
 
 def session_context(permission: str) -> TenantContext:
@@ -70,4 +70,4 @@ def session_of_browser(permission: str) -> TenantContext:
             raise Unauthorized("Log in first.")
         demand(principal, permission)
 
-    return TenantContext("session", secrets.digest(secret), admit)
+    return TenantContext(ShownCredential("session", secrets.digest(secret), admit))

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from models.db.base import db
 from models.db.inserts import write_jobs
 from models.db.tenancy import TenantContext, in_context
-from models.db.transactions import StaleConnection
+from models.db.transactions import begin
 from webapp.core.job_hints import publisher
 from webapp.services.common.exceptions import Unavailable
 
@@ -40,15 +40,11 @@ class RunAgain(Exception):
 
 @contextmanager
 def transaction(context: TenantContext) -> Iterator[None]:
-    """Run the block in one transaction of `scope`: committed at its end, or not at all."""
+    """Run the block in one transaction of `context`: committed at its end, or not at all."""
     session = db.session()
-    context.in_transaction = True
+    context.start_over()
     try:
-        try:
-            session.connection()  # begins, and so resolves the scope
-        except StaleConnection:
-            session.rollback()
-            session.connection()
+        begin(session, context)
         yield
         write_jobs()
         session.commit()
@@ -56,43 +52,41 @@ def transaction(context: TenantContext) -> Iterator[None]:
         session.rollback()
         raise
     finally:
-        context.in_transaction = False
+        context.transaction = None
         session.close()
 
 
 def in_transaction(context: TenantContext, work: Callable[[], T]) -> T:
-    """Run `work` in a transaction of `scope` and hint at its jobs once it has committed.
+    """Run `work` in a transaction of `context` and hint at its jobs once it has committed.
 
-    Deadlocks and serialization failures are repeated up to 3 times (reliability.md, *Faults*).
-    Raises Unavailable when that was not enough or the database is too busy.
+    Deadlocks, serialization failures and lost races are repeated up to 3 times (reliability.md,
+    *Faults*). Raises Unavailable when that was not enough or the database is too busy.
     """
-    for attempt in range(RETRIES + 1):
-        context.jobs.clear()
-        context.unwritten.clear()
-        context.idempotent_answer = None
-        resolved = context.principal if context.credential_digest is None else None
-        context.principal = resolved
+    tries_left = RETRIES
+    while True:
         try:
             with in_context(context), transaction(context):
                 result = work()
             break
         except RunAgain:
-            if attempt == RETRIES:
+            if not tries_left:
                 raise Unavailable() from None
         except DBAPIError as error:
-            if isinstance(error.orig, _BUSY):
+            if isinstance(error.orig, _BUSY) or (
+                isinstance(error.orig, _RETRYABLE) and not tries_left
+            ):
                 raise Unavailable() from error
-            if attempt == RETRIES or not isinstance(error.orig, _RETRYABLE):
-                if isinstance(error.orig, _RETRYABLE):
-                    raise Unavailable() from error
+            if not isinstance(error.orig, _RETRYABLE):
                 raise
-            time.sleep(random.uniform(0.005, 0.03) * 2**attempt)  # noqa: S311 - no secret
+            pause = random.uniform(0.005, 0.03) * 2 ** (RETRIES - tries_left)  # noqa: S311
+            time.sleep(pause)
+        tries_left -= 1
     publish(context)
     return result
 
 
 def publish(context: TenantContext) -> None:
     """The after-commit hook: hint at the jobs that the committed transaction asked for."""
-    if context.jobs and context.principal is not None:
-        publisher().publish(context.principal.organization_id, context.jobs)
-        context.jobs.clear()
+    if context.jobs.hints and context.principal is not None:
+        publisher().publish(context.principal.organization_id, context.jobs.hints)
+        context.jobs.hints.clear()

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import orjson
 from flask import request
 
 from models.db.base import uuid7
-from models.db.inserts import execute_with_jobs
-from models.db.tenancy import TenantContext, current_principal
-from webapp.core.transaction import RunAgain
+from models.db.inserts import Statement, execute_with_jobs
+from models.db.queries import execute
+from models.db.tenancy import IdempotentRequest, TenantContext, current_context, current_principal
+from models.db.transactions import ANSWER_LIFETIME
+from webapp.core.transaction import RunAgain, in_transaction
 from webapp.http.responses import ApiResponse
 from webapp.services.common.exceptions import IdempotencyKeyReused, Invalid
 
@@ -23,14 +27,14 @@ HEADER = "Idempotency-Key"
 MAX_LENGTH = 255
 
 
-def key_of_request() -> str | None:
+def idempotent_request() -> IdempotentRequest | None:
     """The request's key, if it has one. Raises Invalid naming the header for a malformed one."""
     key = request.headers.get(HEADER)
     if key is None:
         return None
     if not 1 <= len(key) <= MAX_LENGTH or not key.isascii() or not key.isprintable():
         raise Invalid({HEADER: [f"Send 1 to {MAX_LENGTH} printable ASCII characters."]})
-    return key
+    return IdempotentRequest(key)
 
 
 def with_idempotency(context: TenantContext, work: Callable[[], ApiResponse]) -> ApiResponse:
@@ -38,26 +42,28 @@ def with_idempotency(context: TenantContext, work: Callable[[], ApiResponse]) ->
 
     Raises IdempotencyKeyReused when the key came with another request before.
     """
-    if context.idempotency_key is None:
+    request_with_key = context.idempotency
+    if request_with_key is None:
         return work()
     fingerprint = _fingerprint()
-    kept = context.idempotent_answer
+    kept = request_with_key.kept
     if kept is not None:
-        if bytes(kept.request_hash) != fingerprint:
+        if bytes(kept["request_hash"]) != fingerprint:
             raise IdempotencyKeyReused()
-        stored = kept.body
+        stored = kept["body"]
         return ApiResponse(
-            kept.status, stored["body"], {**stored["headers"], "Idempotent-Replayed": "true"},
+            kept["status"], stored["body"], {**stored["headers"], "Idempotent-Replayed": "true"},
             stored["version"],
         )  # fmt: skip
     answer = work()
     if answer.status < 300:
-        _keep(context.idempotency_key, fingerprint, answer)
+        _keep(request_with_key.key, fingerprint, answer)
     return answer
 
 
-# A key older than a day is free again; the prune may not have come to it yet.
-_KEEP = """
+# A key whose answer is too old is free again; the prune may not have come to it yet.
+_KEEP = Statement(
+    f"""
     INSERT INTO idempotency_keys AS kept
         (organization_id, id, actor, key, route, request_hash, status, body, created_at)
     VALUES (%(organization_id)s, %(id)s, %(actor)s, %(key)s, %(route)s, %(request_hash)s,
@@ -65,26 +71,50 @@ _KEEP = """
     ON CONFLICT (organization_id, actor, key) DO UPDATE
         SET route = excluded.route, request_hash = excluded.request_hash,
             status = excluded.status, body = excluded.body, created_at = excluded.created_at
-        WHERE kept.created_at < now() - interval '24 hours'
-    RETURNING true"""
+        WHERE kept.created_at < now() - {ANSWER_LIFETIME}
+    RETURNING true"""  # noqa: S608 - our own text
+)
+_KEEP_RESULT = """
+    UPDATE idempotency_keys SET status = %(status)s, body = %(body)s
+    WHERE organization_id = %(organization_id)s AND actor = %(actor)s AND key = %(key)s
+      AND status = 202"""
 
 
 def _keep(key: str, fingerprint: bytes, answer: ApiResponse) -> None:
-    principal = current_principal()
-    body = {"body": answer.body, "headers": answer.headers, "version": answer.row_version}
     values = {
-        "organization_id": principal.organization_id,
+        **_kept_values(key, answer),
         "id": uuid7(),
-        "actor": str(principal.credential_id),
-        "key": key,
         "route": request.endpoint or "",
         "request_hash": fingerprint,
-        "status": answer.status,
-        "body": orjson.dumps(body).decode(),
     }
     if not execute_with_jobs(_KEEP, values):
         # The same key won while this ran: undo this effect, and answer as that one did.
         raise RunAgain
+
+
+def keep_result(result: ApiResponse) -> None:
+    """Let a retry of the accepted request (202) repeat its result instead of asking again.
+
+    Runs after the request's transaction, in one of its own.
+    """
+    context = current_context()
+    if context.idempotency is not None:
+        key = context.idempotency.key
+        in_transaction(
+            context, lambda: execute(_KEEP_RESULT, _kept_values(key, replace(result, headers={})))
+        )
+
+
+def _kept_values(key: str, answer: ApiResponse) -> dict[str, Any]:
+    principal = current_principal()
+    body = {"body": answer.body, "headers": answer.headers, "version": answer.row_version}
+    return {
+        "organization_id": principal.organization_id,
+        "actor": str(principal.credential_id),
+        "key": key,
+        "status": answer.status,
+        "body": orjson.dumps(body).decode(),
+    }
 
 
 def _fingerprint() -> bytes:

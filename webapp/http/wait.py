@@ -1,20 +1,27 @@
 """Waiting a little for a job, so that most callers get its result at once (*The sign flow*).
 
-No connection and no lock is held meanwhile, and only half of the server's threads may wait at a
-time; the others are answered with the job instead.
+`Prefer: respond-async` or `wait=N` says how long to wait for it (RFC 7240). No connection and no
+lock is held meanwhile, and only half of the server's threads may wait at a time; the others are
+answered with the job instead.
 """
 
 from __future__ import annotations
 
+import re
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
-from flask import Flask, current_app
+from flask import Flask, current_app, request
 
+from webapp.http.idempotency import keep_result
+from webapp.http.responses import ApiResponse
 from webapp.services.sales.queries import job_state
 
 DEFAULT_SECONDS = 5
+MAX_SECONDS = 30
 # Each pause is longer than the one before, so that little of the wait is for having looked early.
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.004, 0.1, 1.2
 
@@ -43,3 +50,35 @@ def done_within(job_id: UUID, seconds: float) -> bool:
         return bool(state == "done")
     finally:
         gate.release()
+
+
+def wait_wanted() -> tuple[int, bool]:
+    """The seconds to wait, and whether the caller said so. Malformed preferences are ignored."""
+    prefer = request.headers.get("Prefer", "").lower()
+    if "respond-async" in (part.strip() for part in re.split("[,;]", prefer)):
+        return 0, True
+    found = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})\"?", prefer)
+    if found:
+        return min(int(found.group(1)), MAX_SECONDS), True
+    return DEFAULT_SECONDS, False
+
+
+def wait_for_result(accepted: ApiResponse, result: Callable[[dict[str, Any]], Any]) -> ApiResponse:
+    """Turn an accepted (202) answer into the result's (200) if its job is done soon enough.
+
+    `result` makes the body from the accepted one. A replayed answer that had its result already
+    is passed on as it is.
+    """
+    if accepted.status != 202:
+        return accepted
+    seconds, stated = wait_wanted()
+    if stated:
+        preference = "respond-async" if seconds == 0 else f"wait={seconds}"
+        accepted.headers["Preference-Applied"] = preference
+    job_id = UUID(accepted.body["job"]["id"])
+    if seconds == 0 or not done_within(job_id, seconds):
+        return accepted
+    headers = {name: value for name, value in accepted.headers.items() if name != "Location"}
+    done = ApiResponse(200, result(accepted.body), headers)
+    keep_result(done)
+    return done

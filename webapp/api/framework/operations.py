@@ -21,7 +21,7 @@ from models.db.tenancy import TenantContext, in_context
 from webapp.auth.credentials import api_key_context
 from webapp.auth.guard import checked, read_in
 from webapp.core.transaction import in_transaction
-from webapp.http.idempotency import HEADER, key_of_request, with_idempotency
+from webapp.http.idempotency import HEADER, idempotent_request, with_idempotency
 from webapp.http.responses import ApiResponse
 
 Function = Callable[..., Any]
@@ -99,7 +99,7 @@ class ApiBlueprint(Blueprint):
                     result = read_in(context, lambda: answer(path))
                 else:
                     if method == "POST":
-                        context.idempotency_key = key_of_request()
+                        context.idempotency = idempotent_request()
                     result = in_transaction(
                         context, lambda: with_idempotency(context, lambda: answer(path))
                     )

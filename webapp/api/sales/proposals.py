@@ -14,8 +14,8 @@ from models.sales import Proposal
 from models.states import PROPOSAL
 from webapp.api.framework.operations import ApiBlueprint
 from webapp.api.framework.resource import Resource
-from webapp.api.waiting import finish_with_job
 from webapp.http.responses import ApiResponse, expected_row_version
+from webapp.http.wait import wait_for_result
 from webapp.schemas.common import NAME_LENGTH, PlainText, StateIn, reference
 from webapp.schemas.sales import (
     CertificateOut,
@@ -131,7 +131,7 @@ def accepted_answer(proposal: dict[str, Any], brief: dict[str, Any]) -> ApiRespo
     body_required=False,
     out=SigningResult,
     answers={202: SigningAccepted},
-    after_commit=lambda answer: finish_with_job(answer, signing_result),
+    after_commit=lambda answer: wait_for_result(answer, signing_result),
 )
 def sign(body: dict[str, Any], proposal_id: UUID) -> ApiResponse:
     """Record a client's signature and create what it promises"""

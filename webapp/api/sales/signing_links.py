@@ -6,11 +6,11 @@ from typing import Any
 
 from webapp.api.framework.operations import ApiBlueprint
 from webapp.api.sales.proposals import pdf_answer
-from webapp.api.waiting import finish_with_job
 from webapp.auth.credentials import signing_link_context
 from webapp.extensions import limit_anybody
 from webapp.http.responses import ApiResponse
 from webapp.http.signing_link import evidence_of_request, viewed_by_client
+from webapp.http.wait import wait_for_result
 from webapp.schemas.sales import (
     DeclineIn,
     PublicProposalOut,
@@ -59,7 +59,7 @@ def get_public_proposal(token: str) -> dict[str, Any]:
     body=SignIn,
     out=PublicSigningResult,
     answers={202: PublicSigningAccepted},
-    after_commit=lambda answer: finish_with_job(answer, _result),
+    after_commit=lambda answer: wait_for_result(answer, _result),
 )
 def sign_public_proposal(body: dict[str, Any], token: str) -> ApiResponse:
     """Sign the proposal of a signing link"""

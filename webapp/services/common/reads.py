@@ -13,7 +13,6 @@ import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -192,20 +191,9 @@ class RecordQuery:
         """The records with these ids, in one statement: what `expand=` puts into an answer."""
         return {row["id"]: row for row in self._several.all(ids=list(ids))} if ids else {}
 
-    def insert(
-        self,
-        record: TenantRecord,
-        check: CompiledQuery | None = None,
-        values: Mapping[str, Any] = MappingProxyType({}),
-        conditions: Sequence[str] = (),
-    ) -> Row:
-        """Insert a new record; it as `get` would read it, without asking again.
-
-        With `check`, a SELECT of one row, that row's columns come along, and nothing is inserted
-        unless those that `conditions` names are true.
-        """
-        row = insert_read(record, self._inserted, check, values, conditions)
-        return row | {name: [] for name in self.children}
+    def insert(self, record: TenantRecord) -> Row:
+        """Insert a new record; it as `get` would read it, without asking again."""
+        return insert_read(record, self._inserted) | {name: [] for name in self.children}
 
     def select(
         self, *, retrieve: bool = False, deleted: bool = False, inserted: bool = False

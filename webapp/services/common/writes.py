@@ -10,7 +10,6 @@ import datetime as dt
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar
 from uuid import UUID
@@ -21,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from models.db.base import SoftDeletable, TenantRecord, Versioned, db, uuid7
 from models.db.inserts import insert_records
 from models.db.queries import CompiledQuery, Row, bound
-from models.db.tenancy import current_context, current_organization_id
+from models.db.tenancy import current_organization_id, current_transaction
 from models.states import StateMachine
 from webapp.services.activity.events import record_activity
 from webapp.services.common.exceptions import (
@@ -96,21 +95,10 @@ def create_read(
 ) -> Row:
     """`create`, and the record as `records` reads it; nothing may be changed on it afterwards.
 
-    It is checked as `check_values` does, which raises Invalid, by the statement that inserts it.
+    It is checked first, as `check_values` does. Raises Invalid naming the fields.
     """
-    values = record.__dict__
-    if values.get("custom_fields"):
-        # Asked for first: nothing but the definitions says whether they can be stored at all.
-        check_values(values, references, custom_fields=custom_fields)
-        check = None
-    else:
-        check = _check(_given(values, references), custom_fields is not None)
-    if check is None:
-        row = records.insert(record)
-    else:
-        given = {**check.values_of(values), "entity_type": custom_fields}
-        row = records.insert(record, check.query, given, check.found)
-        check.refuse(row, values)
+    check_values(record.__dict__, references, custom_fields=custom_fields, creating=True)
+    row = records.insert(record)
     record_activity(record, "created", **event)
     return row
 
@@ -216,9 +204,7 @@ def refuse_duplicate(constraint: str, field: str, message: str) -> Iterator[None
 
 def now() -> dt.datetime:
     """The transaction's time by the database's clock; its first statement asked for it."""
-    moment = current_context().now
-    assert moment is not None, "no transaction has begun"
-    return moment
+    return current_transaction().now
 
 
 def check_values(
@@ -235,61 +221,29 @@ def check_values(
 
     Raises Invalid naming each field that does not.
     """
-    with_custom = custom_fields is not None and (
-        creating or values.get("custom_fields") is not None
-    )
-    check = _check(_given(values, references), with_custom)
-    if check is None:
-        return
-    row = check.query.one(**check.values_of(values), entity_type=custom_fields)
-    assert row is not None
-    check.refuse(row, values)
-
-
-def _given(values: Mapping[str, Any], references: References) -> _Tables:
-    return tuple(
+    tables = tuple(
         (name, model) for name, model in references.items() if values.get(name) is not None
     )
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class _Check:
-    """A SELECT of what only the database knows about a record's values."""
-
-    query: CompiledQuery
-    tables: _Tables
-    with_custom: bool
-
-    @property
-    def found(self) -> list[str]:
-        """The names of the columns that must be true."""
-        return [_found(name) for name, _ in self.tables]
-
-    def values_of(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The query's parameters."""
-        return {name: values[name] for name, _ in self.tables}
-
-    def refuse(self, row: Row, values: Mapping[str, Any]) -> None:
-        """Raises Invalid naming each field that is wrong by `row`, the query's answer."""
-        errors = {
-            name: [f"There is no {model.noun.replace('_', ' ')} with this id."]
-            for name, model in self.tables
-            if not row[_found(name)]
-        }
-        if self.with_custom:
-            custom = values.get("custom_fields") or {}
-            errors |= wrong_custom_fields(row["definitions"], custom)
-        if errors:
-            raise Invalid(errors)
-
-
-def _found(name: str) -> str:
-    return f"found_{name}"
+    custom = values.get("custom_fields") or {}
+    with_custom = custom_fields is not None and bool(creating or "custom_fields" in values)
+    if not tables and not with_custom:
+        return
+    ids = {name: values[name] for name, _ in tables}
+    [row] = _check(tables, with_custom).all(**ids, entity_type=custom_fields)
+    errors = {
+        name: [f"There is no {model.noun.replace('_', ' ')} with this id."]
+        for name, model in tables
+        if not row[name]
+    }
+    if with_custom:
+        errors |= wrong_custom_fields(row["definitions"], custom)
+    if errors:
+        raise Invalid(errors)
 
 
 @functools.lru_cache(maxsize=1024)
-def _check(tables: _Tables, with_custom: bool) -> _Check | None:
-    """None when there is nothing to ask for."""
+def _check(tables: _Tables, with_custom: bool) -> CompiledQuery:
+    """One row: for each field whether its id was found, and the custom fields' definitions."""
     columns: list[ColumnElement[Any]] = []
     for name, model in tables:
         entity: Any = model
@@ -298,7 +252,7 @@ def _check(tables: _Tables, with_custom: bool) -> _Check | None:
         )
         if issubclass(model, SoftDeletable):
             found = found.where(entity.deleted_at.is_(None))
-        columns.append(found.exists().label(_found(name)))
+        columns.append(found.exists().label(name))
     if with_custom:
         columns.append(DEFINITIONS.label("definitions"))
-    return _Check(CompiledQuery.of(select(*columns)), tables, with_custom) if columns else None
+    return CompiledQuery.of(select(*columns))

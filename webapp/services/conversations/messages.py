@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import join, literal_column, select, text
+from sqlalchemy import select, text
 
 from models.conversations import Conversation, Message
 from models.db.base import db
@@ -26,6 +26,10 @@ from webapp.services.jobs.operations import enqueue
 
 def post_message(values: Mapping[str, Any], project_id: UUID, conversation_id: UUID) -> Row:
     """Post a message as the caller. Raises NotFound, and Conflict in a closed conversation."""
+    conversation = _conversation(project_id, conversation_id)
+    if conversation["status"] == "closed":
+        raise Conflict("The conversation is closed. Open it again to write in it.")
+    engagement_id = conversation["engagement_id"]
     principal = current_principal()
     message = Message(
         conversation_id=conversation_id,
@@ -34,12 +38,7 @@ def post_message(values: Mapping[str, Any], project_id: UUID, conversation_id: U
         sender_name=principal.label,
         **values,
     )
-    # One statement finds the conversation, inserts the message if it is open, and reads it.
-    where = {"project_id": project_id, "conversation_id": conversation_id}
-    row = MESSAGES.insert(message, _CONVERSATION, where, ("conversation_status <> 'closed'",))
-    engagement_id = _engagement_of(row)
-    if row["conversation_status"] == "closed":
-        raise Conflict("The conversation is closed. Open it again to write in it.")
+    row = MESSAGES.insert(message)
     record_activity(message, "created", engagement_id=engagement_id, metadata=_told(message))
     _ask_for_touch(message, "created")
     return row
@@ -53,9 +52,7 @@ def delete_message(
     expected_row_version: int | None = None,
 ) -> None:
     """Soft-delete a message. Raises NotFound, StaleVersion."""
-    row = _CONVERSATION.one(project_id=project_id, conversation_id=conversation_id)
-    assert row is not None
-    engagement_id = _engagement_of(row)
+    engagement_id = _conversation(project_id, conversation_id)["engagement_id"]
     message = lock(
         Message,
         message_id,
@@ -105,33 +102,27 @@ def touch_conversations(conversation_ids: Sequence[UUID]) -> None:
     db.session.execute(_TOUCH, values)
 
 
-# Always one row: its columns are null where the project has no such living conversation.
 _CONVERSATION = CompiledQuery.of(
-    select(
-        Conversation.status.label("conversation_status"),
-        Project.engagement_id.label("conversation_engagement_id"),
+    select(Conversation.status, Project.engagement_id)
+    .join(
+        Project,
+        (Project.organization_id == Conversation.organization_id)
+        & (Project.id == Conversation.project_id),
     )
-    .select_from(select(literal_column("1")).subquery("always"))
-    .outerjoin(
-        join(
-            Conversation,
-            Project,
-            (Project.organization_id == Conversation.organization_id)
-            & (Project.id == Conversation.project_id),
-        ),
-        (Conversation.id == bound("conversation_id", Conversation.id.type))
-        & (Conversation.project_id == bound("project_id", Project.id.type))
-        & Conversation.deleted_at.is_(None),
+    .where(
+        Conversation.id == bound("conversation_id", Conversation.id.type),
+        Conversation.project_id == bound("project_id", Project.id.type),
+        Conversation.deleted_at.is_(None),
     )
 )
 
 
-def _engagement_of(row: Row) -> UUID:
-    """The engagement of the conversation that `_CONVERSATION` looked for. Raises NotFound."""
-    found: UUID | None = row["conversation_engagement_id"]
-    if found is None:
+def _conversation(project_id: UUID, conversation_id: UUID) -> Row:
+    """The status of a project's living conversation, and its engagement. Raises NotFound."""
+    row = _CONVERSATION.one(project_id=project_id, conversation_id=conversation_id)
+    if row is None:
         raise NotFound("There is no conversation with this id.")
-    return found
+    return row
 
 
 def _told(message: Message) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def enqueue(
     commits, together with those of its other jobs.
     """
     job_id, context = uuid7(), current_context()
-    context.unwritten.append(
+    context.jobs.rows.append(
         {
             "organization_id": current_organization_id(),
             "id": job_id,
@@ -64,7 +64,7 @@ def enqueue(
         }
     )
     if run_at is None:
-        context.jobs.append((kind, job_id))
+        context.jobs.hints.append((kind, job_id))
     return job_id
 
 
@@ -165,7 +165,7 @@ def _put_back(found: Select[Any]) -> int:
         job.state, job.attempts, job.finished_at = "ready", 0, None
         job.run_at = func.now()
         job.publish_after = text("now() + interval '2 seconds'")
-        current_context().jobs.append((job.kind, job.id))
+        current_context().jobs.hints.append((job.kind, job.id))
     return len(jobs)
 
 

@@ -24,7 +24,7 @@ def preview_signature(proposal_id: UUID) -> dict[str, Any]:
     """
     context = current_context()
     write_jobs()
-    jobs_before = len(context.jobs)
+    hints_before = len(context.jobs.hints)
     savepoint = db.session.begin_nested()
     try:
         if lock(Proposal, proposal_id).status == "draft":
@@ -38,8 +38,8 @@ def preview_signature(proposal_id: UUID) -> dict[str, Any]:
         adds_to = proposal.engagement_id
     finally:
         savepoint.rollback()
-        del context.jobs[jobs_before:]
-        context.unwritten.clear()
+        del context.jobs.hints[hints_before:]
+        context.jobs.rows.clear()
     engagement = created["engagement"]
     is_new = str(adds_to) != engagement["id"]
     if is_new:
