@@ -8,7 +8,7 @@ from tasks.runtime.jobs import JobRow, batch_job
 from webapp.services.conversations.messages import touch_conversations
 
 
-@batch_job("conversations.touch", size=200)
+@batch_job("conversations.touch")
 def touch(rows: list[JobRow]) -> None:
     """Recompute the times of the conversations that the jobs name, each once."""
     touch_conversations([UUID(row.payload["conversation_id"]) for row in rows])

@@ -27,7 +27,7 @@ def render_signed_document(payload: dict[str, Any]) -> None:
     after_signing.store_signed_document(UUID(payload["signature_id"]), f"{base_url}/verify")
 
 
-@job("sales.mail_signing_link", then=deliver)
+@job("sales.mail_signing_link", effect=deliver)
 def mail_signing_link(payload: dict[str, Any]) -> EmailMessage | None:
     """Send the client the link to read and sign."""
     link_id = UUID(payload["link_id"])
@@ -45,7 +45,7 @@ def mail_signing_link(payload: dict[str, Any]) -> EmailMessage | None:
     )
 
 
-@job("sales.mail_signed", then=deliver)
+@job("sales.mail_signed", effect=deliver)
 def mail_signed(payload: dict[str, Any]) -> EmailMessage:
     """Thank the client, and tell what was set up."""
     facts = after_signing.signature_facts(UUID(payload["signature_id"]))
@@ -62,7 +62,7 @@ def mail_signed(payload: dict[str, Any]) -> EmailMessage:
     )
 
 
-@job("sales.mail_signed_owner", then=deliver)
+@job("sales.mail_signed_owner", effect=deliver)
 def mail_signed_owner(payload: dict[str, Any]) -> EmailMessage | None:
     """Tell the proposal's owner that the client signed."""
     facts = after_signing.signature_facts(UUID(payload["signature_id"]))
@@ -79,7 +79,7 @@ def mail_signed_owner(payload: dict[str, Any]) -> EmailMessage | None:
     )
 
 
-@job("sales.mail_declined", then=deliver)
+@job("sales.mail_declined", effect=deliver)
 def mail_declined(payload: dict[str, Any]) -> EmailMessage | None:
     """Tell the proposal's owner that the client declined, and why."""
     facts = after_signing.decline_facts(UUID(payload["proposal_id"]))

@@ -17,11 +17,11 @@ import pytest
 from flask import Flask
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
-from tasks.runtime.jobs import KINDS
 from tests.conftest import Live
 from webapp.cli.main import main as sx
 from webapp.config import Settings
 from webapp.devstack.up import processes
+from webapp.services.jobs.kinds import KINDS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])

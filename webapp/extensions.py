@@ -12,9 +12,6 @@ from flask_limiter.util import get_remote_address
 from models.db.base import db
 from webapp.core.job_hints import Publisher
 
-# Kinds whose jobs are drained in batches: one hint stands for many rows.
-BATCHED_KINDS = ("activity.record", "conversations.touch")
-
 # For each address and route; only the routes that anybody may call have limits, so that the
 # others cost no round trip. Generous enough for a page that asks again until it is complete.
 READS_BY_ANYBODY = "60/minute"
@@ -48,7 +45,7 @@ def init_extensions(app: Flask) -> None:
     db.init_app(app)
     limiter.init_app(app)
     celery = make_celery(app)
-    app.extensions["publisher"] = Publisher(celery, BATCHED_KINDS)
+    app.extensions["publisher"] = Publisher(celery)
 
 
 def make_celery(app: Flask) -> Celery:

@@ -89,10 +89,10 @@ def execute_with_jobs(statement: Statement, values: Mapping[str, Any]) -> list[R
 
 
 _INSERT_JOBS = """
-    INSERT INTO jobs (organization_id, id, kind, dedupe_key, ordering_key, payload, run_at,
-                      publish_after)
-    SELECT organization_id, id, kind, dedupe_key, ordering_key, payload, coalesce(run_at, now()),
-           coalesce(run_at, now() + interval '2 seconds')
+    INSERT INTO jobs (organization_id, id, kind, dedupe_key, ordering_key, payload, max_attempts,
+                      run_at, publish_after)
+    SELECT organization_id, id, kind, dedupe_key, ordering_key, payload, max_attempts,
+           coalesce(run_at, now()), coalesce(run_at, now() + interval '2 seconds')
     FROM json_populate_recordset(NULL::jobs, %(jobs)s)"""
 
 

@@ -16,11 +16,11 @@ import redis
 import structlog
 from flask import Flask
 from sqlalchemy import Engine, Row, create_engine, text
-from sqlalchemy.exc import SQLAlchemyError
 
-from tasks.runtime.jobs import KINDS, run_job
+from tasks.runtime.jobs import TASKS, describe, run_job
 from webapp.config import Settings
 from webapp.core.job_hints import Publisher
+from webapp.services.jobs.kinds import KINDS, kind_of_row
 
 log = structlog.get_logger(__name__)
 
@@ -32,8 +32,8 @@ RESEND_SECONDS = 5
 BROKER_GONE_SECONDS = 10
 # While jobs are run here: how often the broker is looked for. A look can take half a second.
 LOOK_FOR_BROKER_SECONDS = 2
-# What is run before all else, because a client waits for it: done within 15 s of the signature.
-FIRST_KIND = "sales.fulfil_signature"
+# What is run before all else, because somebody waits for it: done within 15 s of the signature.
+_URGENT = ", ".join(f"'{kind.name}'" for kind in KINDS.values() if kind.urgent)
 # Hints in the queue that nobody took yet: with more than this the dispatcher adds none. When the
 # broker comes back and much is due, a new signature's hint waits behind these, not behind all.
 QUEUE_BOUND = 300
@@ -54,7 +54,7 @@ _TAKE = """
     WHERE jobs.organization_id = due.organization_id AND jobs.id = due.id
     RETURNING jobs.organization_id, jobs.id, jobs.kind, jobs.seq"""
 # In two statements, each with an index in the order that it reads, however much is due.
-_TAKE_FIRST = text(_TAKE.format(which=f"d.kind = '{FIRST_KIND}'"))
+_TAKE_URGENT = text(_TAKE.format(which=f"d.kind IN ({_URGENT})"))
 _TAKE_DUE = text(_TAKE.format(which="true"))
 
 
@@ -81,8 +81,8 @@ class Dispatcher:
         while not self._stop.is_set():
             try:
                 worked = self.step()
-            except SQLAlchemyError as error:
-                log.warning("database_unreachable", error=type(error).__name__)
+            except Exception as error:  # whatever it is, the jobs need somebody who goes on
+                log.warning("dispatch_failed", error=describe(error))
                 worked = False
                 self._stop.wait(1)
             if not worked:
@@ -102,7 +102,7 @@ class Dispatcher:
         if room <= 0:
             return False
         due = self._take(room)
-        self._hint(sorted(due, key=lambda row: (row.kind != FIRST_KIND, row.seq)))
+        self._hint(sorted(due, key=lambda row: (not kind_of_row(row.kind).urgent, row.seq)))
         return len(due) == QUEUE_BOUND
 
     def _take(self, size: int) -> Sequence[Due]:
@@ -110,7 +110,7 @@ class Dispatcher:
         with self._engine.begin() as connection:
             connection.execute(_END_LEASES)
             taken: list[Due] = []
-            for take in (_TAKE_FIRST, _TAKE_DUE):
+            for take in (_TAKE_URGENT, _TAKE_DUE):
                 if len(taken) < size:
                     values = {"again": RESEND_SECONDS, "size": size - len(taken)}
                     taken += connection.execute(take, values).all()
@@ -135,7 +135,7 @@ class Dispatcher:
             if not due:
                 break
             [row] = due
-            if row.kind in KINDS:
+            if row.kind in TASKS:
                 with self._app.app_context():
                     run_job(row.kind, row.organization_id, row.id)
                 count += 1
@@ -157,7 +157,7 @@ def _one_per_batch(due: Sequence[Due]) -> list[Due]:
     chosen = []
     for row in due:
         key = (row.kind, row.organization_id)
-        if row.kind in KINDS and KINDS[row.kind].batch:
+        if kind_of_row(row.kind).batch:
             if key in seen:
                 continue
             seen.add(key)

@@ -15,17 +15,17 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import psycopg
 import structlog
 from celery import shared_task
 from flask import Flask, current_app
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from models.db.inserts import Statement, execute_with_jobs
 from models.db.queries import call_function, execute
 from models.db.tenancy import as_system
 from webapp.core.transaction import in_transaction
 from webapp.services.common.exceptions import DomainError
+from webapp.services.jobs.kinds import JobKind, kind_named
 
 log = structlog.get_logger(__name__)
 
@@ -46,85 +46,85 @@ class JobRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """How jobs of one kind are run.
+class JobTask:
+    """What a kind of job does.
 
-    `then` is the effect outside the database (mail, webhooks): it gets what the body returned,
-    runs under a lease after the body's transaction, and so happens at least once.
-    `batch` is how many waiting jobs of one organization one transaction takes.
+    `effect`, if there is one, is what it does outside the database (mail, webhooks): it gets what
+    the body returned, runs under a lease after the body's transaction, and so happens at least
+    once. Everything else happens in one transaction with the end of the job, and so exactly once.
     """
 
-    name: str
+    kind: JobKind
     body: Callable[..., Any]
-    then: Callable[[Any], None] | None = None
-    batch: int = 0
+    effect: Callable[[Any], None] | None = None
 
 
-KINDS: dict[str, Kind] = {}
+TASKS: dict[str, JobTask] = {}
 
 
 class LeaseLost(Exception):
     """Another worker has taken the job over; this one's effect must not be committed."""
 
 
-def job(kind: str, *, then: Callable[[Any], None] | None = None) -> Callable[[Body], Body]:
+def job(name: str, *, effect: Callable[[Any], None] | None = None) -> Callable[[Body], Body]:
     """Declare the body of a kind of job: it gets the payload and calls one service."""
 
     def declare(body: Body) -> Body:
-        _register(Kind(kind, body, then=then))
+        _register(JobTask(kind_named(name), body, effect))
         return body
 
     return declare
 
 
-def batch_job(kind: str, *, size: int) -> Callable[[BatchBody], BatchBody]:
-    """Declare a body that takes up to `size` waiting jobs at once; it works in the database only.
+def batch_job(name: str) -> Callable[[BatchBody], BatchBody]:
+    """Declare a body that takes many waiting jobs at once; it works in the database only.
 
     A message for such a kind is a hint that something waits, not a unit of work.
     """
 
     def declare(body: BatchBody) -> BatchBody:
-        _register(Kind(kind, body, batch=size))
+        _register(JobTask(kind_named(name), body))
         return body
 
     return declare
 
 
-def _register(kind: Kind) -> None:
-    if kind.name in KINDS:
-        raise ValueError(f"two bodies for {kind.name}")
-    KINDS[kind.name] = kind
+def _register(task: JobTask) -> None:
+    name = task.kind.name
+    if name in TASKS:
+        raise ValueError(f"two bodies for {name}")
+    TASKS[name] = task
 
-    def task(organization_id: str, job_id: str) -> None:
-        run_job(kind.name, UUID(organization_id), UUID(job_id))
+    def run(organization_id: str, job_id: str) -> None:
+        run_job(name, UUID(organization_id), UUID(job_id))
 
-    task.__name__ = kind.name.replace(".", "_")
-    task.__doc__ = kind.body.__doc__
-    shared_task(name=kind.name)(task)
+    run.__name__ = name.replace(".", "_")
+    run.__doc__ = task.body.__doc__
+    shared_task(name=name)(run)
 
 
-def run_job(kind: str, organization_id: UUID, job_id: UUID) -> None:
+def run_job(name: str, organization_id: UUID, job_id: UUID) -> None:
     """Run one job, or one batch of its kind. Finding nothing to do is normal, and logged."""
-    spec = KINDS[kind]
-    if not spec.batch:
-        _run_one(spec, organization_id, job_id)
-    elif not _drain(spec, organization_id):
-        for waiting_id in _waiting(spec, organization_id):
-            _run_one(spec, organization_id, waiting_id)
+    task = TASKS[name]
+    if not task.kind.batch:
+        _run_one(task, organization_id, job_id)
+    elif not _drain(task, organization_id):
+        for waiting_id in _waiting(task.kind, organization_id):
+            _run_one(task, organization_id, waiting_id)
 
 
-def _run_one(spec: Kind, organization_id: UUID, job_id: UUID) -> None:
-    kind = spec.name
-    lease = LEASE_SECONDS if spec.then else None
+def _run_one(task: JobTask, organization_id: UUID, job_id: UUID) -> None:
+    kind = task.kind.name
+    lease = LEASE_SECONDS if task.effect else None
     claim = _claim(organization_id, job_id, lease)
     if claim is None:
         log.info("job_not_waiting", kind=kind, job_id=str(job_id))
         return
-    run = _Run(spec, organization_id, job_id, claim.attempt, claim.fence)
+    attempt = _Attempt(task, organization_id, job_id, claim.attempt, claim.fence)
     try:
-        finished = run.outside(claim.payload) if spec.then else run.inside(claim.payload)
+        finished = attempt.run(claim.payload)
     except Exception as error:
-        run.record_failure(error)
+        attempt.record_failure(error)
         return
     log.info("job_done" if finished else "job_refused", kind=kind, job_id=str(job_id))
 
@@ -192,39 +192,44 @@ _FINISH_BATCH = """
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class _Attempt:
     """One claimed attempt at one job."""
 
-    spec: Kind
+    task: JobTask
     organization_id: UUID
     job_id: UUID
-    attempt: int
+    number: int
     fence: int
 
-    def inside(self, payload: dict[str, Any]) -> bool:
-        """The effect and the end of the job, in one transaction."""
+    def run(self, payload: dict[str, Any]) -> bool:
+        """Do the work and end the job; False when the job is another's now."""
+        if self.task.effect is None:
+            return self._run_in_transaction(payload)
+        return self._run_under_lease(payload, self.task.effect)
+
+    def _run_in_transaction(self, payload: dict[str, Any]) -> bool:
+        """The work and the end of the job, in one transaction."""
 
         def work() -> bool:
             if not execute(_LOCK, self._keys):
                 return False
-            if self.spec.batch:
-                self.spec.body([JobRow(self.job_id, payload)])
-            else:
-                self.spec.body(payload)
+            self.task.body([JobRow(self.job_id, payload)] if self.task.kind.batch else payload)
             if not self._finish():
                 raise LeaseLost
             return True
 
         return in_transaction(as_system(self.organization_id), work)
 
-    def outside(self, payload: dict[str, Any]) -> bool:
-        """Body, effect outside, end: a lease holds the job meanwhile, no transaction does."""
-        assert self.spec.then is not None
+    def _run_under_lease(self, payload: dict[str, Any], effect: Callable[[Any], None]) -> bool:
+        """Three steps: what the body prepares, the effect outside, the end of the job.
+
+        A lease holds the job meanwhile, no transaction does.
+        """
         context = as_system(self.organization_id)
-        message = in_transaction(context, lambda: self.spec.body(payload))
-        if message is not None:
+        prepared = in_transaction(context, lambda: self.task.body(payload))
+        if prepared is not None:
             with self._kept_lease():
-                self.spec.then(message)
+                effect(prepared)
         return in_transaction(context, self._finish)
 
     @contextmanager
@@ -237,7 +242,7 @@ class _Run:
                 try:
                     with app.app_context():
                         call_function(_RENEW, **self._keys, lease=LEASE_SECONDS)
-                except psycopg.Error as error:
+                except SQLAlchemyError as error:
                     log.warning("lease_not_renewed", error=type(error).__name__)
 
         app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
@@ -255,14 +260,14 @@ class _Run:
 
     def record_failure(self, error: Exception) -> None:
         """Write the failure in a transaction of its own; the effect's has been rolled back."""
-        delay = min(300, 2**self.attempt)
+        delay = self.task.kind.pause(self.number)
         values = {**self._keys, "error": describe(error), "delay": delay}
         rows = in_transaction(as_system(self.organization_id), lambda: execute(_FAIL, values))
         log.warning(
             "job_failed",
-            kind=self.spec.name,
+            kind=self.task.kind.name,
             job_id=str(self.job_id),
-            attempt=self.attempt,
+            attempt=self.number,
             state=rows[0]["state"] if rows else None,
             error=describe(error),
         )
@@ -272,44 +277,48 @@ class _Run:
         return {
             "organization_id": self.organization_id,
             "job_id": self.job_id,
-            "attempt": self.attempt,
+            "attempt": self.number,
             "fence": self.fence,
             "worker": worker_name(),
         }
 
 
-def _drain(spec: Kind, organization_id: UUID) -> bool:
+def _drain(task: JobTask, organization_id: UUID) -> bool:
     """Take the waiting jobs of one kind batch by batch. False when a batch failed.
 
     A batch that fails is rolled back; its jobs are then run one by one, each attempt counted, so
     that a poisoned one is found and the others go on.
     """
+    kind = task.kind
 
     def work() -> int:
-        values = {"organization_id": organization_id, "kind": spec.name, "size": spec.batch}
-        rows = [JobRow(**row) for row in execute(_WAITING, values)]
+        rows = [JobRow(**row) for row in execute(_WAITING, _waiting_values(kind, organization_id))]
         if rows:
-            spec.body(rows)
+            task.body(rows)
             ids = [row.id for row in rows]
             execute(_FINISH_BATCH, {"organization_id": organization_id, "ids": ids})
         return len(rows)
 
-    done, count = 0, spec.batch
+    done, count = 0, kind.batch
     try:
-        while count == spec.batch:  # fewer were all there were; whoever came since has a hint
+        while count == kind.batch:  # fewer were all there were; whoever came since has a hint
             count = in_transaction(as_system(organization_id), work)
             done += count
     except Exception as error:
-        log.warning("batch_failed", kind=spec.name, error=describe(error))
+        log.warning("batch_failed", kind=kind.name, error=describe(error))
         return False
-    log.info("batch_done", kind=spec.name, jobs=done)
+    log.info("batch_done", kind=kind.name, jobs=done)
     return True
 
 
-def _waiting(spec: Kind, organization_id: UUID) -> list[UUID]:
-    values = {"organization_id": organization_id, "kind": spec.name, "size": spec.batch}
+def _waiting(kind: JobKind, organization_id: UUID) -> list[UUID]:
+    values = _waiting_values(kind, organization_id)
     rows = in_transaction(as_system(organization_id), lambda: execute(_WAITING, values))
     return [row["id"] for row in rows]
+
+
+def _waiting_values(kind: JobKind, organization_id: UUID) -> dict[str, Any]:
+    return {"organization_id": organization_id, "kind": kind.name, "size": kind.batch}
 
 
 def worker_name() -> str:

@@ -17,7 +17,10 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from models.db.base import uuid7
+from models.db.transactions import ANSWER_LIFETIME
 from tasks.runtime.dispatcher import dispatcher_engine
+from webapp.services.jobs.kinds import kind_named
+from webapp.services.jobs.operations import DONE_LIFETIME
 
 log = structlog.get_logger(__name__)
 
@@ -44,10 +47,10 @@ ENTRIES = (
     Entry(
         "jobs.prune",
         3600,
-        "SELECT organization_id FROM jobs"
-        " WHERE state = 'done' AND finished_at < now() - interval '7 days'"
+        "SELECT organization_id FROM jobs"  # noqa: S608 - our own text
+        f" WHERE state = 'done' AND finished_at < now() - {DONE_LIFETIME}"
         " UNION SELECT organization_id FROM idempotency_keys"
-        " WHERE created_at < now() - interval '24 hours'",
+        f" WHERE created_at < now() - {ANSWER_LIFETIME}",
     ),
 )
 
@@ -62,8 +65,8 @@ _FORGET = text(
     " - greatest(interval '7 days', 3 * make_interval(secs => :seconds))"
 )
 _INSERT = text(
-    """INSERT INTO jobs (organization_id, id, kind, dedupe_key, payload)
-       VALUES (:organization_id, :id, :kind, :dedupe_key, '{"v": 1}')
+    """INSERT INTO jobs (organization_id, id, kind, dedupe_key, payload, max_attempts)
+       VALUES (:organization_id, :id, :kind, :dedupe_key, '{"v": 1}', :max_attempts)
        ON CONFLICT DO NOTHING"""
 )
 
@@ -88,6 +91,7 @@ def open_slot(connection: Connection, entry: Entry) -> list[tuple[UUID, UUID]] |
                     "id": job_id,
                     "kind": entry.kind,
                     "dedupe_key": slot.isoformat(),
+                    "max_attempts": kind_named(entry.kind).max_attempts,
                 }
                 for organization, job_id in jobs
             ],

@@ -128,14 +128,14 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "one by one after a batch has failed",
         BASE,
-        "elif not _drain(spec, organization_id):",
-        "elif _drain(spec, organization_id):",
+        "elif not _drain(task, organization_id):",
+        "elif _drain(task, organization_id):",
         _base("a_poisoned_job_in_a_batch_does_not_hold_the_others"),
     ),
     without(
         "the failure written down after the rollback",
         BASE,
-        "        run.record_failure(error)\n",
+        "        attempt.record_failure(error)\n",
         "",
         _base("a_failure_leaves_no_effect_but_is_recorded_without_its_secret"),
     ),
@@ -153,6 +153,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "        return False\n",
         _hint_again,
         _faults("signing_completes_while_the_broker_is_dead"),
+    ),
+    without(
+        "the dispatcher's patience with whatever goes wrong",
+        DISPATCHER,
+        "            except Exception as error:",
+        "            except ZeroDivisionError as error:",
+        _dispatcher("it_goes_on_through_an_outage_of_the_database_while_the_broker_is_gone"),
     ),
     without(
         "the dispatcher's own hands while the broker is gone",

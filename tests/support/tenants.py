@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse
 
 from models.db.base import db, uuid7
 from models.db.tenancy import as_system
-from tasks.runtime.jobs import KINDS, run_job
+from tasks.runtime.jobs import TASKS, run_job
 from webapp.core.transaction import in_transaction
 from webapp.services.identity.accounts import create_api_key, create_organization
 
@@ -122,7 +122,7 @@ class Tenant:
                         "SELECT id, kind FROM jobs WHERE organization_id = %(organization_id)s"
                         " AND state = 'ready' AND run_at <= now() ORDER BY seq"
                     )
-                    if row["kind"] in (kinds or KINDS)
+                    if row["kind"] in (kinds or TASKS)
                 ]
                 if not waiting:
                     return ran

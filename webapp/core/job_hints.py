@@ -19,6 +19,8 @@ from kombu.exceptions import OperationalError
 from prometheus_client import Counter
 from redis.exceptions import RedisError
 
+from webapp.services.jobs.kinds import JobKind, kind_of_row
+
 log = structlog.get_logger(__name__)
 
 BREAKER_SECONDS = 5.0
@@ -33,14 +35,13 @@ HINTS = Counter("sx_job_hints_total", "Hints about waiting jobs", ["outcome"])
 class Publisher:
     """Sends hints through Celery, behind a breaker. One per process."""
 
-    def __init__(self, celery: Celery, batched: Iterable[str] = ()) -> None:
+    def __init__(self, celery: Celery) -> None:
         self._celery = celery
-        self._batched = frozenset(batched)
         self._lock = threading.Lock()
         self._closed_until = 0.0
         self._failing_since: float | None = None
-        self._next_hint: dict[tuple[str, UUID], float] = {}
-        self._late: dict[tuple[str, UUID], UUID] = {}
+        self._next_hint: dict[tuple[JobKind, UUID], float] = {}
+        self._late: dict[tuple[JobKind, UUID], UUID] = {}
         self._later: threading.Thread | None = None
 
     @property
@@ -54,15 +55,15 @@ class Publisher:
 
         Those that somebody may be waiting for go first; batches follow.
         """
-        for kind, job_id in sorted(jobs, key=lambda job: job[0] in self._batched):
-            if kind in self._batched and not self._due(kind, organization_id, job_id):
+        known = [(kind_of_row(name), job_id) for name, job_id in jobs]
+        for kind, job_id in sorted(known, key=lambda job: (not job[0].urgent, job[0].batch > 0)):
+            if kind.batch and not self._due(kind, organization_id, job_id):
                 HINTS.labels("coalesced").inc()
-                continue
-            if not self._send(kind, organization_id, job_id):
+            elif not self._send(kind, organization_id, job_id):
                 return False
         return True
 
-    def _due(self, kind: str, organization_id: UUID, job_id: UUID) -> bool:
+    def _due(self, kind: JobKind, organization_id: UUID, job_id: UUID) -> bool:
         """Whether to hint at once; if not, it is done in a moment, for all that come until then."""
         now = time.monotonic()
         key = (kind, organization_id)
@@ -93,7 +94,7 @@ class Publisher:
             for (kind, organization_id), job_id in late.items():
                 self._send(kind, organization_id, job_id)
 
-    def _send(self, kind: str, organization_id: UUID, job_id: UUID) -> bool:
+    def _send(self, kind: JobKind, organization_id: UUID, job_id: UUID) -> bool:
         with self._lock:
             if time.monotonic() < self._closed_until:
                 HINTS.labels("breaker_open").inc()
@@ -103,7 +104,9 @@ class Publisher:
                 self._closed_until = time.monotonic() + BREAKER_SECONDS
         try:
             self._celery.send_task(
-                kind, kwargs={"organization_id": str(organization_id), "job_id": str(job_id)}
+                kind.name,
+                kwargs={"organization_id": str(organization_id), "job_id": str(job_id)},
+                queue=kind.queue,
             )
         except (OperationalError, RedisError, OSError) as error:
             with self._lock:

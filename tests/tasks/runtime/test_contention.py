@@ -19,8 +19,10 @@ from sqlalchemy import text
 
 from models.db.base import db
 from tasks.runtime import jobs as base
+from tests.support.kinds import a_kind
 from tests.support.tenants import Tenant
 from webapp.services.jobs import operations as jobs
+from webapp.services.jobs.enqueue import enqueue
 
 # What passes a lock by takes some milliseconds; what waits for it takes the lock timeout (2 s).
 AT_ONCE = 1.0
@@ -28,17 +30,17 @@ effects: list[str] = []
 sent: list[str] = []
 
 
-@base.job("test.contend")
+@base.job(a_kind("test.contend"))
 def contend(payload: dict[str, Any]) -> None:
     effects.append(payload["name"])
 
 
-@base.batch_job("test.contend_batch", size=10)
+@base.batch_job(a_kind("test.contend_batch", batch=10))
 def contend_batch(waiting: list[base.JobRow]) -> None:
     effects.extend(job.payload["name"] for job in waiting)
 
 
-@base.job("test.contend_send", then=sent.append)
+@base.job(a_kind("test.contend_send"), effect=sent.append)
 def contend_send(payload: dict[str, Any]) -> str:
     return str(payload["name"])
 
@@ -52,7 +54,7 @@ def clean(app: Flask) -> Iterator[None]:
 
 
 def make(tenant: Tenant, kind: str, name: str) -> UUID:
-    return tenant.run(lambda: jobs.enqueue(kind, name, {"name": name}))
+    return tenant.run(lambda: enqueue(kind, name, {"name": name}))
 
 
 def state_of(tenant: Tenant, job_id: UUID) -> dict[str, Any]:
@@ -102,11 +104,11 @@ def test_a_message_for_a_job_that_somebody_holds_is_let_go(tenant: Tenant) -> No
 def test_a_claimed_job_that_somebody_holds_is_left_for_the_next_hint(tenant: Tenant) -> None:
     job_id = make(tenant, "test.contend", "one")
     claim = base._claim(tenant.id, job_id, None)
-    run = base._Run(base.KINDS["test.contend"], tenant.id, job_id, claim.attempt, claim.fence)
+    run = base._Attempt(base.TASKS["test.contend"], tenant.id, job_id, claim.attempt, claim.fence)
     with held(tenant, job_id), at_once():
-        assert run.inside(claim.payload) is False
+        assert run.run(claim.payload) is False
     assert effects == []
-    assert run.inside(claim.payload) is True
+    assert run.run(claim.payload) is True
 
 
 def test_a_batch_takes_the_jobs_that_nobody_holds(tenant: Tenant) -> None:
@@ -132,10 +134,10 @@ def test_a_holder_from_before_a_retry_cannot_end_the_job_of_the_same_attempt_num
     tenant.run(lambda: jobs.retry_job(job_id))
     second = base._claim(tenant.id, job_id, 60)
     assert (second.attempt, second.fence) == (zombie.attempt, zombie.fence + 1)
-    kind = base.KINDS["test.contend_send"]
-    late = base._Run(kind, tenant.id, job_id, zombie.attempt, zombie.fence)
-    assert late.outside(zombie.payload) is False
+    kind = base.TASKS["test.contend_send"]
+    late = base._Attempt(kind, tenant.id, job_id, zombie.attempt, zombie.fence)
+    assert late.run(zombie.payload) is False
     late.record_failure(RuntimeError("too late to matter"))
     assert state_of(tenant, job_id) == {"state": "running", "last_error": None}
-    base._Run(kind, tenant.id, job_id, second.attempt, second.fence).outside(second.payload)
+    base._Attempt(kind, tenant.id, job_id, second.attempt, second.fence).run(second.payload)
     assert state_of(tenant, job_id) == {"state": "done", "last_error": None}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,14 +15,20 @@ import psycopg
 import pytest
 import redis
 
-from tasks.runtime.dispatcher import BROKER_GONE_SECONDS, QUEUE_BOUND, Dispatcher
+from models.db.base import db
+from tasks.runtime.dispatcher import BROKER_GONE_SECONDS, QUEUE_BOUND, Dispatcher, Due
 from tasks.runtime.jobs import job
-from tests.conftest import OwnStack
-from tests.support.tenants import Tenant
-from webapp.services.jobs.operations import enqueue
+from tests.conftest import OwnStack, Servers
+from tests.support.kinds import a_kind
+from tests.support.tenants import Tenant, eventually
+from webapp import create_app
+from webapp.config import Settings
+from webapp.core.database import migrate
+from webapp.devstack.postgres import EmbeddedPostgres
+from webapp.services.jobs.enqueue import enqueue
 
 
-@job("test.signs")
+@job(a_kind("test.signs"))
 def signs(payload: dict[str, Any]) -> None:
     """A signature comes while another job is run."""
     a_signatures_job()
@@ -179,3 +187,50 @@ def test_without_the_broker_a_signature_waits_for_the_one_job_that_is_run(
     without_broker.step()
     assert kinds_tried(tenant)[:2] == ["test.signs", "sales.fulfil_signature"]
     assert len(kinds_tried(tenant)) == 5
+
+
+def test_it_goes_on_through_an_outage_of_the_database_while_the_broker_is_gone(
+    servers: Servers, tmp_path: Path
+) -> None:
+    """The database goes between the look at what is due and the claim, and comes back."""
+    with EmbeddedPostgres(tmp_path, durable=False) as postgres:
+        env = servers.env | {"DATABASE_URL": postgres.owner_url, "REDIS_URL": "redis://127.0.0.1:1"}
+        settings = Settings.from_environment(env)
+        migrate(settings)
+        app = create_app(settings)
+        tenant = Tenant.create(app)
+        job_id = tenant.run(lambda: enqueue("jobs.prune", "one", {}))
+        due(tenant, job_id)
+        alone = Dispatcher(app)
+        alone._broker_gone_at = time.monotonic() - BROKER_GONE_SECONDS
+        take = alone._take
+        outages = []
+
+        def take_before_the_outage(size: int) -> Sequence[Due]:
+            taken = take(size)
+            if taken and not outages:
+                outages.append(time.monotonic())
+                postgres.stop()
+            return taken
+
+        def state() -> str:
+            [row] = tenant.rows("SELECT state FROM jobs WHERE id = %(id)s", id=job_id)
+            return str(row["state"])
+
+        def end_the_outage() -> str:
+            eventually(lambda: outages)
+            time.sleep(1.5)  # it meets the outage more than once
+            postgres.start()
+            try:
+                return eventually(state, 30, until="done")
+            finally:
+                alone._stop.set()
+
+        alone._take = take_before_the_outage  # type: ignore[method-assign]
+        with ThreadPoolExecutor(1) as pool:
+            ended = pool.submit(end_the_outage)
+            alone.run()
+            assert ended.result(40) == "done"
+        with app.app_context():
+            for engine in db.engines.values():
+                engine.dispose()

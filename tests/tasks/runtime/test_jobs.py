@@ -17,10 +17,12 @@ from models.db.base import db
 from models.db.tenancy import as_system
 from models.jobs import MAX_ATTEMPTS
 from tasks.runtime import jobs as base
+from tests.support.kinds import a_kind
 from tests.support.tenants import Tenant
 from webapp.core.transaction import in_transaction
 from webapp.services.common.exceptions import Conflict
-from webapp.services.jobs.operations import enqueue
+from webapp.services.jobs.enqueue import enqueue
+from webapp.services.jobs.kinds import kind_named
 
 SECRET = "canary-7f3a-secret"
 effects: list[Any] = []
@@ -31,7 +33,7 @@ class Failure(Exception):
     """What a body may raise."""
 
 
-@base.job("test.write_note")
+@base.job(a_kind("test.write_note"))
 def write_note(payload: dict[str, Any]) -> None:
     db.session.execute(
         text("UPDATE organizations SET settings = settings || :note"), {"note": '{"note": 1}'}
@@ -41,12 +43,12 @@ def write_note(payload: dict[str, Any]) -> None:
         raise Failure(SECRET)
 
 
-@base.job("test.send", then=sent.append)
+@base.job(a_kind("test.send"), effect=sent.append)
 def send(payload: dict[str, Any]) -> Any:
     return payload["name"]
 
 
-@base.batch_job("test.batch", size=10)
+@base.batch_job(a_kind("test.batch", batch=10))
 def batch(jobs: list[base.JobRow]) -> None:
     names = [job.payload["name"] for job in jobs]
     if "poison" in names:
@@ -158,8 +160,10 @@ def test_an_overtaken_attempt_cannot_commit(tenant: Tenant) -> None:
     slow = base._claim(tenant.id, job_id, None)
     let_the_claim_grow_old(tenant)
     base.run_job("test.write_note", tenant.id, job_id)
-    zombie = base._Run(base.KINDS["test.write_note"], tenant.id, job_id, slow.attempt, slow.fence)
-    assert zombie.inside(slow.payload) is False
+    zombie = base._Attempt(
+        base.TASKS["test.write_note"], tenant.id, job_id, slow.attempt, slow.fence
+    )
+    assert zombie.run(slow.payload) is False
     assert effects == ["one"]
 
 
@@ -170,6 +174,12 @@ def test_a_job_deferred_by_a_rolled_back_transaction_does_not_exist(tenant: Tena
 
     with pytest.raises(Conflict):
         in_transaction(as_system(tenant.id), work)
+    assert tenant.count("jobs") == 0
+
+
+def test_a_kind_that_is_not_in_the_table_is_refused_where_it_is_asked_for(tenant: Tenant) -> None:
+    with pytest.raises(ValueError, match=r"no such kind of job: test\.misspelt"):
+        tenant.run(lambda: enqueue("test.misspelt", "one", {}))
     assert tenant.count("jobs") == 0
 
 
@@ -207,8 +217,8 @@ def test_a_holder_that_outlived_its_lease_cannot_end_the_job(tenant: Tenant) -> 
     let_the_claim_grow_old(tenant)
     second = base._claim(tenant.id, job_id, 60)
     assert second.fence == zombie.fence + 1
-    late = base._Run(base.KINDS["test.send"], tenant.id, job_id, zombie.attempt, zombie.fence)
-    assert late.outside(zombie.payload) is False
+    late = base._Attempt(base.TASKS["test.send"], tenant.id, job_id, zombie.attempt, zombie.fence)
+    assert late.run(zombie.payload) is False
     assert job_row(tenant, job_id)["state"] == "running"
 
 
@@ -254,7 +264,7 @@ def test_a_long_effect_keeps_its_lease(tenant: Tenant, monkeypatch: pytest.Monke
             leases.extend(tenant.rows("SELECT lease_until > now() AS held FROM jobs"
                                       " WHERE organization_id = %(organization_id)s"))  # fmt: skip
 
-    monkeypatch.setitem(base.KINDS, "test.send", base.Kind("test.send", send, then=slow))
+    monkeypatch.setitem(base.TASKS, "test.send", base.JobTask(kind_named("test.send"), send, slow))
     job_id = make(tenant, "test.send", name="letter")
     base.run_job("test.send", tenant.id, job_id)
     assert [row["held"] for row in leases] == [True] * 3
@@ -279,8 +289,8 @@ def test_a_holder_from_before_a_retry_leaves_the_new_attempt_alone(
     monkeypatch.setattr(base, "worker_name", lambda: "new:2")
     base._claim(tenant.id, job_id, 60)
     monkeypatch.setattr(base, "worker_name", lambda: "old:1")
-    run = base._Run(base.KINDS["test.send"], tenant.id, job_id, late.attempt, late.fence)
-    assert run.outside(late.payload) is False
+    run = base._Attempt(base.TASKS["test.send"], tenant.id, job_id, late.attempt, late.fence)
+    assert run.run(late.payload) is False
     attempts = tenant.rows(
         "SELECT worker, outcome FROM job_attempts WHERE job_id = %(id)s ORDER BY worker", id=job_id
     )

@@ -10,9 +10,11 @@ from flask import Flask
 from sqlalchemy import Engine, text
 
 from tasks.runtime.dispatcher import dispatcher_engine
-from tasks.runtime.jobs import KINDS
+from tasks.runtime.jobs import TASKS
 from tasks.runtime.schedule import ENTRIES, EVERYBODY, Entry, open_slot
+from tests.support.kinds import a_kind
 from tests.support.tenants import Tenant
+from webapp.services.jobs.kinds import KINDS
 
 
 @pytest.fixture
@@ -22,12 +24,14 @@ def engine(app: Flask) -> Iterator[Engine]:
     made.dispose()
 
 
-def test_every_entry_has_a_body() -> None:
+def test_every_kind_of_job_has_a_body_and_every_entry_of_beat_a_kind() -> None:
+    real = [name for name in KINDS if not name.startswith("test.")]  # other tests have their own
+    assert set(real) <= set(TASKS) <= set(KINDS)
     assert {entry.kind for entry in ENTRIES} <= set(KINDS)
 
 
 def test_many_beats_open_a_slot_once(engine: Engine, tenant: Tenant) -> None:
-    entry = Entry(f"test.beat_{tenant.slug[-8:]}", 3600, EVERYBODY)
+    entry = Entry(a_kind(f"test.beat_{tenant.slug[-8:]}"), 3600, EVERYBODY)
 
     def beat() -> bool:
         own = engine.execution_options()

@@ -19,7 +19,7 @@ from models.db.tenancy import current_organization_id, current_principal
 from models.engagements import Engagement, EngagementContract
 from models.sales import Proposal
 from webapp.services.common.reads import Filter, RecordQuery, equals
-from webapp.services.jobs.operations import enqueue
+from webapp.services.jobs.enqueue import enqueue
 
 
 def record_activity(

@@ -21,7 +21,7 @@ from webapp.services.activity.events import record_activity
 from webapp.services.common.exceptions import Conflict, NotFound
 from webapp.services.common.writes import lock, trash
 from webapp.services.conversations.queries import MESSAGES
-from webapp.services.jobs.operations import enqueue
+from webapp.services.jobs.enqueue import enqueue
 
 
 def post_message(values: Mapping[str, Any], project_id: UUID, conversation_id: UUID) -> Row:

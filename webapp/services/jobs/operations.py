@@ -1,13 +1,8 @@
-"""Asking for later work, and looking at it.
-
-A service asks by inserting a job row in its own transaction; the publisher hints at it after the
-commit (architecture.md, *The one mechanism for work that must happen*).
-"""
+"""Looking at jobs, putting them back, cancelling them, and forgetting those that are done."""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -16,56 +11,29 @@ from sqlalchemy import ColumnElement, Select, func, select, text, update
 from models.db.base import db, uuid7
 from models.db.queries import Row
 from models.db.tenancy import current_context, current_organization_id, current_principal
+from models.db.transactions import ANSWER_LIFETIME
 from models.identity import Credential, LoginSession
 from models.jobs import IdempotencyKey, Job, JobAttempt
 from webapp.services.common.batches import delete_batch
 from webapp.services.common.exceptions import Conflict
 from webapp.services.common.reads import PageRequest, RecordQuery, aggregate, equals
+from webapp.services.jobs.enqueue import enqueue
 
 BATCH = 1000
+# How long a job that is done is remembered.
+DONE_LIFETIME = "interval '7 days'"
 STOPPED = ("dead", "cancelled")
 # What nobody needs any more. Dead and cancelled jobs stay until somebody has dealt with them,
 # and a replaced signing link must still be known to say that it was replaced.
 STALE: tuple[tuple[Any, ColumnElement[bool]], ...] = (
-    (Job, (Job.state == "done") & (Job.finished_at < text("now() - interval '7 days'"))),
-    (IdempotencyKey, IdempotencyKey.created_at < text("now() - interval '24 hours'")),
+    (Job, (Job.state == "done") & (Job.finished_at < text(f"now() - {DONE_LIFETIME}"))),
+    (IdempotencyKey, IdempotencyKey.created_at < text(f"now() - {ANSWER_LIFETIME}")),
     (LoginSession, LoginSession.expires_at < func.now()),
     (
         Credential,
         Credential.kind.in_(("session", "portal_link")) & (Credential.expires_at < func.now()),
     ),
 )
-
-
-def enqueue(
-    kind: str,
-    dedupe_key: object,
-    payload: Mapping[str, Any],
-    *,
-    ordering_key: str | None = None,
-    run_at: dt.datetime | None = None,
-) -> UUID:
-    """Ask for a job in the running transaction and return its id.
-
-    `dedupe_key` makes the job unique among those of its kind: a second one violates the unique
-    key. Payloads hold ids and small facts, never rows. The row is written before the transaction
-    commits, together with those of its other jobs.
-    """
-    job_id, context = uuid7(), current_context()
-    context.jobs.rows.append(
-        {
-            "organization_id": current_organization_id(),
-            "id": job_id,
-            "kind": kind,
-            "dedupe_key": str(dedupe_key),
-            "ordering_key": ordering_key,
-            "payload": {"v": 1, **payload},
-            "run_at": run_at,
-        }
-    )
-    if run_at is None:
-        context.jobs.hints.append((kind, job_id))
-    return job_id
 
 
 def prune(limit: int = BATCH) -> dict[str, int]:

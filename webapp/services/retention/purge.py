@@ -13,7 +13,7 @@ from models.db.base import db, uuid7
 from models.db.tenancy import current_organization_id
 from models.identity import Organization
 from webapp.services.common.batches import delete_batch
-from webapp.services.jobs.operations import enqueue
+from webapp.services.jobs.enqueue import enqueue
 from webapp.services.retention.rules import GONE_BEFORE, IDS, RULES, TENANT, Rule
 
 LIMIT = 1000

@@ -27,7 +27,7 @@ from models.states import PHASE
 from webapp.services.activity.events import record_activity
 from webapp.services.billing.numbers import next_number
 from webapp.services.common.writes import create, now, touch
-from webapp.services.jobs.operations import enqueue
+from webapp.services.jobs.enqueue import enqueue
 from webapp.services.sales.content import client_name, client_of, items_of
 from webapp.services.sales.templates import apply_templates
 

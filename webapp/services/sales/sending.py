@@ -18,7 +18,7 @@ from webapp.services.activity.events import record_activity
 from webapp.services.common import secrets
 from webapp.services.common.exceptions import Conflict, Expired, Invalid, LinkReplaced, NotFound
 from webapp.services.common.writes import lock, move, now, touch
-from webapp.services.jobs.operations import enqueue
+from webapp.services.jobs.enqueue import enqueue
 from webapp.services.sales.content import freeze
 
 

@@ -20,7 +20,7 @@ from models.states import CONTRACT, DEAL, PROPOSAL
 from webapp.services.billing.numbers import next_number
 from webapp.services.common.exceptions import AlreadySigned, ContentChanged, Invalid
 from webapp.services.common.writes import create, lock, move, now
-from webapp.services.jobs.operations import enqueue
+from webapp.services.jobs.enqueue import enqueue
 from webapp.services.sales.sending import check_not_expired, linked_proposal
 from webapp.services.sales.signed_document import is_png_data_url
 
