@@ -47,9 +47,9 @@ def test_only_what_stands_above_all_layers_makes_the_application() -> None:
     importers = set()
     for name, file in modules().items():
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module == MAKES_THE_APPLICATION:
-                if any(alias.name == "create_app" for alias in node.names):
-                    importers.add(name)
+            is_from_it = isinstance(node, ast.ImportFrom) and node.module == MAKES_THE_APPLICATION
+            if is_from_it and any(alias.name == "create_app" for alias in node.names):
+                importers.add(name)
     assert importers
     strange = {name for name in importers if not any(is_in(name, above) for above in ABOVE_ALL)}
     assert strange == set()
