@@ -20,18 +20,14 @@ WRITES_BY_ANYBODY = "20/minute"
 OPEN, LINK = "open:", "link:"
 
 
-class AnybodysLimiter(Limiter):
-    """Asks for a route's limits only where a caller needs no login."""
-
-    def _check_request_limit(
-        self, callable_name: str | None = None, in_middleware: bool = True
-    ) -> None:
-        view = current_app.view_functions.get(request.endpoint or "")
-        if getattr(view, "permission", OPEN).startswith((OPEN, LINK)):
-            super()._check_request_limit(callable_name, in_middleware)
+limiter = Limiter(get_remote_address)
 
 
-limiter = AnybodysLimiter(get_remote_address)
+@limiter.request_filter
+def needs_a_login() -> bool:
+    """Routes whose callers log in have no limits, so nobody asks for them."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    return not getattr(view, "permission", OPEN).startswith((OPEN, LINK))
 
 
 def limit_anybody(blueprint: Blueprint) -> None:

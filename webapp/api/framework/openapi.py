@@ -7,9 +7,11 @@ from typing import Any
 from flask import Flask, Response, current_app
 from flask_smorest import Api
 from marshmallow import Schema, fields
+from werkzeug.exceptions import HTTPException
 
 import webapp.schemas.common as wire
 from webapp.auth.guard import open_to_all
+from webapp.http.errors import from_http
 
 
 class Problem(Schema):
@@ -31,8 +33,9 @@ class DocumentedApi(Api):
 
     ERROR_SCHEMA = Problem
 
-    def _register_error_handlers(self) -> None:
-        """webapp/http/errors.py maps all errors, once."""
+    def handle_http_exception(self, error: HTTPException) -> Response:
+        """As everywhere: webapp/http/errors.py maps all errors, once."""
+        return from_http(error)
 
 
 def make_api(app: Flask) -> DocumentedApi:
