@@ -27,6 +27,7 @@ from sqlalchemy.dialects.postgresql import JSON, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.db.base import Base, TenantRecord, belongs_to
+from models.db.inserts import HINT_AGAIN
 
 JOB_STATES = ("ready", "running", "done", "dead", "cancelled")
 MAX_ATTEMPTS = 8
@@ -92,9 +93,7 @@ class Job(TenantRecord):
         SmallInteger, server_default=text(str(MAX_ATTEMPTS)), default=MAX_ATTEMPTS
     )
     run_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
-    publish_after: Mapped[dt.datetime] = mapped_column(
-        server_default=text("now() + interval '2 seconds'")
-    )
+    publish_after: Mapped[dt.datetime] = mapped_column(server_default=text(f"now() + {HINT_AGAIN}"))
     fence: Mapped[int] = mapped_column(server_default=text("0"), default=0)
     lease_until: Mapped[dt.datetime | None]
     last_error: Mapped[str | None]
