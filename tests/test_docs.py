@@ -93,7 +93,7 @@ def test_files_named_in_the_text_exist(page: Path) -> None:
 
 def test_the_code_that_is_shown_is_the_code() -> None:
     files = [
-        file for floor in ("models", "webapp", "tasks") for file in ROOT.glob(f"{floor}/**/*.py")
+        file for layer in ("models", "webapp", "tasks") for file in ROOT.glob(f"{layer}/**/*.py")
     ]
     source = "\n".join(file.read_text(encoding="utf-8") for file in files)
     for block in blocks(ROOT / "CONTRIBUTING.md", "python"):
