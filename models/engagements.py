@@ -35,7 +35,8 @@ class Engagement(Versioned, SoftDeletable, TenantRecord):
     """A working relationship with a client (document E, *Full Schema* and *Foreign Keys*).
 
     `owner_id` is a free string on purpose: owners come from outside the users table. A
-    `legal_hold` keeps the purge away from the engagement and everything below it.
+    `legal_hold` keeps the purge away from the engagement and everything below it. Once the purge
+    has begun with it (`purge_started_at`) it is not restored any more.
     """
 
     __tablename__ = "engagements"
@@ -82,6 +83,7 @@ class Engagement(Versioned, SoftDeletable, TenantRecord):
     end_date: Mapped[dt.date | None]
     total_value: Mapped[Decimal | None]
     currency: Mapped[str | None] = mapped_column(String(3))
+    purge_started_at: Mapped[dt.datetime | None]
     legal_hold: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
     closed_at: Mapped[dt.datetime | None]
     custom_fields: Mapped[dict[str, Any]] = mapped_column(

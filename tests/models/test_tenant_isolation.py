@@ -138,6 +138,58 @@ def test_evidence_and_history_cannot_be_rewritten(as_app: psycopg.Connection, ta
         as_app.execute(f"UPDATE {table} SET created_at = now()")
 
 
+@pytest.fixture
+def signed(api: Api, tenant: Tenant) -> str:
+    """The id of a carried out signature."""
+    api.sign(api.send_proposal())
+    tenant.run_jobs()
+    [row] = tenant.rows("SELECT id FROM signatures WHERE organization_id = %(organization_id)s")
+    return str(row["id"])
+
+
+def purged(as_app: psycopg.Connection, tenant: Tenant, signature_id: str) -> tuple[int, int]:
+    """How many documents and signatures the application's role gets deleted, trying its best."""
+    counts = []
+    with as_app.transaction():
+        as_app.execute("SELECT set_config('app.organization_id', %s, true)", (str(tenant.id),))
+        for table, column in (("signed_documents", "signature_id"), ("signatures", "id")):
+            [row] = as_app.execute(
+                f"SELECT purge_evidence('{table}', array(SELECT id FROM {table}"
+                f" WHERE {column} = %s))",
+                (signature_id,),
+            ).fetchall()
+            counts.append(row[0])
+    return counts[0], counts[1]
+
+
+@pytest.mark.parametrize("table", ["signatures", "signed_documents"])
+def test_the_application_cannot_delete_evidence_and_so_replace_it(
+    as_app: psycopg.Connection, tenant: Tenant, signed: str, table: str
+) -> None:
+    as_app.execute("SELECT set_config('app.organization_id', %s, false)", (str(tenant.id),))
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        as_app.execute(f"DELETE FROM {table}")
+
+
+def test_evidence_is_purged_only_when_it_is_old_and_trashed_and_not_on_hold(
+    as_app: psycopg.Connection, tenant: Tenant, other_tenant: Tenant, signed: str
+) -> None:
+    mine = "AND organization_id = %(organization_id)s RETURNING id"
+    trash = "UPDATE proposals SET deleted_at = now() WHERE deleted_at IS NULL"
+    hold = "UPDATE engagements SET legal_hold = {} WHERE true"
+    tenant.rows(f"{trash} {mine}")
+    assert purged(as_app, tenant, signed) == (0, 0), "it is young"
+    tenant.rows("UPDATE signatures SET signed_at = now() - interval '8 years' WHERE true " + mine)
+    tenant.rows(f"{hold.format('true')} {mine}")
+    assert purged(as_app, tenant, signed) == (0, 0), "it is on hold"
+    tenant.rows(f"{hold.format('false')} {mine}")
+    tenant.rows(f"UPDATE proposals SET deleted_at = NULL WHERE true {mine}")
+    assert purged(as_app, tenant, signed) == (0, 0), "nobody has trashed it"
+    tenant.rows(f"{trash} {mine}")
+    assert purged(as_app, other_tenant, signed) == (0, 0), "it is another organization's"
+    assert purged(as_app, tenant, signed) == (1, 1)
+
+
 def test_the_dispatcher_sees_that_work_is_due_but_not_what_it_is_about(
     as_dispatcher: psycopg.Connection, api: Api, tenant: Tenant
 ) -> None:

@@ -123,6 +123,20 @@ MUTANTS: tuple[Mutant, ...] = (
         ISOLATION.format("evidence_and_history_cannot_be_rewritten"),
     ),
     without(
+        "the right to delete evidence that the application does not have",
+        "migrations/versions/0005_guard_evidence.py",
+        'op.execute(f"REVOKE DELETE ON {table} FROM {APP_ROLE}")',
+        "pass",
+        ISOLATION.format("the_application_cannot_delete_evidence_and_so_replace_it"),
+    ),
+    without(
+        "the years in the database's own purge of evidence",
+        "migrations/versions/0005_guard_evidence.py",
+        "AND s.signed_at < now() - make_interval(years => o.financial_retention_years)",
+        "",
+        ISOLATION.format("evidence_is_purged_only_when_it_is_old_and_trashed_and_not_on_hold"),
+    ),
+    without(
         "the end of the tenant's binding with a job's transaction",
         OPENING,
         "set_config('app.organization_id', %(organization_id)s::text, true)",

@@ -15,7 +15,6 @@ from sqlalchemy import text
 
 from models.db.base import Base, SoftDeletable, db, uuid7
 from tests.support.tenants import Api, Tenant
-from webapp.services.common.batches import delete_batch
 from webapp.services.retention import purge as deletion
 from webapp.services.retention import rules as retention
 
@@ -154,7 +153,8 @@ def test_a_run_is_bounded_and_asks_for_the_next_until_all_is_gone(
 
 
 def test_children_go_before_their_parents_inside_the_bound(tenant: Tenant, api: Api) -> None:
-    trashed(tenant, api, 31)
+    trashed(tenant, api, 400)
+    settle(tenant)
     projects = tenant.count("projects")
     assert projects == 3
     while counts := purge(tenant, 2):
@@ -166,18 +166,81 @@ def test_children_go_before_their_parents_inside_the_bound(tenant: Tenant, api: 
     assert tenant.count("projects") == tenant.count("messages") == 0
 
 
-def test_money_keeps_its_engagement_for_the_years_and_its_work_goes(
+def test_money_keeps_its_engagement_for_the_years_and_its_work_with_it(
     tenant: Tenant, api: Api
 ) -> None:
-    trashed(tenant, api, 400)
-    counts = purge(tenant)
-    assert counts["projects"] == counts["conversations"] == counts["messages"] == 3
+    engagement = trashed(tenant, api, 400)
+    assert purge(tenant) == {}
     for table in ("engagements", "orders", "invoices", "signatures", "signed_documents"):
         assert tenant.count(table) == 1, table
-    assert tenant.count("order_items") == 3
+    assert tenant.count("order_items") == tenant.count("projects") == tenant.count("messages") == 3
     assert tenant.count("contracts", "status = 'signed'") == 1
     assert tenant.count("activity_events") > 0
+    path = f"/api/engagements/{engagement['id']}"
+    api.made(f"{path}/restore")
+    assert len(api.get(path).json["projects"]) == len(api.get(path).json["conversations"]) == 3
+    assert tenant.count("messages", "deleted_at IS NULL") == 3
+
+
+def test_a_project_trashed_by_itself_goes_although_money_keeps_its_engagement(
+    tenant: Tenant, api: Api
+) -> None:
+    engagement = signed_engagement(tenant, api)
+    api.delete(f"/api/projects/{engagement['projects'][0]['id']}")
+    for table in ("projects", "conversations", "messages"):
+        age(tenant, table, 31, "deleted_at IS NOT NULL")
+    counts = purge(tenant)
+    assert counts["projects"] == counts["conversations"] == counts["messages"] == 1
+
+
+def test_an_engagement_whose_purge_has_begun_is_not_restored_by_halves(
+    tenant: Tenant, api: Api
+) -> None:
+    engagement = trashed(tenant, api, 400)
+    settle(tenant)
+    assert sum(purge(tenant, 4).values()) == 4
+    assert tenant.count("engagements") == 1, "it is not through yet"
+    answer = api.post(f"/api/engagements/{engagement['id']}/restore")
+    assert answer.status == 409
+    assert "deletion has begun" in answer.json["detail"]
+    assert tenant.count("projects", "deleted_at IS NULL") == 0
+    while purge(tenant, 4):
+        pass
+    assert tenant.count("engagements") == 0
+
+
+@pytest.mark.parametrize("table", ["client_companies", "contacts"])
+@pytest.mark.parametrize("young", ["order", "invoice", "signature"])
+def test_young_money_keeps_the_client_that_it_names(
+    tenant: Tenant, api: Api, table: str, young: str
+) -> None:
+    signed_engagement(tenant, api)
+    change(
+        tenant,
+        "UPDATE contracts SET signed_at = now() - interval '8 years' WHERE organization_id = :org",
+    )
+    if young == "signature":
+        change(
+            tenant,
+            "UPDATE orders SET created_at = now() - interval '8 years'"
+            " WHERE organization_id = :org",
+        )
+    else:
+        settle(tenant)
+    if young == "order":
+        change(tenant, "UPDATE orders SET created_at = now() WHERE organization_id = :org")
+    elif young == "invoice":
+        pay_an_invoice(tenant, "now() - interval '8 years'")
+        change(tenant, "UPDATE invoices SET issued_on = now() WHERE organization_id = :org")
+    age(tenant, table, 400)
     assert purge(tenant) == {}
+    settle(tenant)
+    change(
+        tenant,
+        "UPDATE orders SET created_at = now() - interval '8 years' WHERE organization_id = :org",
+        "UPDATE invoices SET issued_on = created_at::date WHERE organization_id = :org",
+    )
+    assert purge(tenant)[table] == 1
 
 
 def test_after_the_years_the_money_goes_first_and_then_the_engagement(
@@ -329,7 +392,7 @@ def test_every_rule_runs_on_the_real_tables(tenant: Tenant) -> None:
         values = {**deletion._ends_of_retention(), "ids": [uuid7()]}
         taken = [len(deletion._take(rule, 1, values)) for rule in retention.RULES]
         gone = [
-            delete_batch(model, condition, 1, values)
+            deletion._delete(model, condition, 1, values)
             for rule in retention.RULES
             for model, condition in rule.below
         ]

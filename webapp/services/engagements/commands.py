@@ -18,7 +18,7 @@ from models.projects import Project
 from models.sales import Contract
 from models.states import ENGAGEMENT
 from webapp.services.activity.events import record_activity
-from webapp.services.common.exceptions import Invalid, NotFound, StaleVersion
+from webapp.services.common.exceptions import Conflict, Invalid, NotFound, StaleVersion
 from webapp.services.common.writes import (
     Below,
     change,
@@ -106,7 +106,10 @@ def trash_engagement(engagement_id: UUID, *, expected_row_version: int | None = 
 def restore_engagement(
     engagement_id: UUID, *, expected_row_version: int | None = None
 ) -> Engagement:
-    """Take back exactly the batch that trashing it took. Raises NotFound if it is not trashed."""
+    """Take back exactly the batch that trashing it took.
+
+    Raises NotFound if it is not trashed, StaleVersion, and Conflict once the purge has begun.
+    """
     engagement = db.session.scalars(
         select(Engagement)
         .where(
@@ -120,6 +123,11 @@ def restore_engagement(
         raise NotFound("There is no trashed engagement with this id.")
     if expected_row_version not in (None, engagement.row_version):
         raise StaleVersion()
+    if engagement.purge_started_at is not None:
+        raise Conflict(
+            "The retention of this engagement is over and its deletion has begun; it cannot be"
+            " restored any more."
+        )
     restore_below(_below(engagement_id), engagement.deletion_batch_id)
     engagement.deleted_at = engagement.deletion_batch_id = None
     touch(engagement)

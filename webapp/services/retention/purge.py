@@ -5,18 +5,24 @@ What may go, and what holds it back, is the table in `retention`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import any_, func, not_, select
+from sqlalchemy import ColumnElement, any_, func, not_, select, text, update
 
 from models.db.base import db, uuid7
 from models.db.tenancy import current_organization_id
+from models.engagements import Engagement
 from models.identity import Organization
+from models.sales import Signature, SignedDocument
 from webapp.services.common.batches import delete_batch
 from webapp.services.jobs.enqueue import enqueue
 from webapp.services.retention.rules import GONE_BEFORE, IDS, RULES, TENANT, Rule
 
 LIMIT = 1000
+# The application's role cannot delete these; a function of the database does, by rules of its own.
+EVIDENCE = (Signature, SignedDocument)
 
 
 def purge(limit: int = LIMIT) -> dict[str, int]:
@@ -31,9 +37,11 @@ def purge(limit: int = LIMIT) -> dict[str, int]:
         values["ids"] = _take(rule, left, values)
         if not values["ids"]:
             continue
+        if rule.model is Engagement:
+            _mark_begun(values["ids"])
         # The records at hand are locked, so nobody restores one while it loses what is below.
         for model, condition in (*rule.below, (rule.model, rule.model.id == any_(IDS))):
-            count = delete_batch(model, condition, left, values)
+            count = _delete(model, condition, left, values)
             if count:
                 counts[model.__tablename__] = counts.get(model.__tablename__, 0) + count
                 left -= count
@@ -73,3 +81,39 @@ def _take(rule: Rule, limit: int, values: dict[str, Any]) -> list[Any]:
         .with_for_update(of=model, skip_locked=True)
     )
     return list(db.session.scalars(statement, values))
+
+
+def _mark_begun(engagement_ids: Sequence[UUID]) -> None:
+    """From now on the engagements cannot be restored: a part of them may be gone already."""
+    db.session.execute(
+        update(Engagement)
+        .where(
+            Engagement.organization_id == current_organization_id(),
+            Engagement.id.in_(engagement_ids),
+            Engagement.purge_started_at.is_(None),
+        )
+        .values(purge_started_at=func.now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _delete(
+    model: Any, condition: ColumnElement[bool], limit: int, values: Mapping[str, Any]
+) -> int:
+    """Delete up to `limit` rows of `model` in this organization; returns how many there were.
+
+    Evidence goes through the function that keeps what is inside its years or on hold.
+    """
+    if model not in EVIDENCE:
+        return delete_batch(model, condition, limit, values)
+    found = (
+        select(model.id)
+        .where(model.organization_id == current_organization_id(), condition)
+        .limit(limit)
+    )
+    ids = list(db.session.scalars(found, values))
+    purged = db.session.scalar(_PURGE_EVIDENCE, {"table": model.__tablename__, "ids": ids})
+    return int(purged or 0)
+
+
+_PURGE_EVIDENCE = text("SELECT purge_evidence(:table, CAST(:ids AS uuid[]))")

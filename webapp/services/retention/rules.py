@@ -1,9 +1,11 @@
 """What the purge may take, and what holds it back: the rules, as a table (product.md, *Purge*).
 
-A trashed record goes `retention_days` after its deletion. Money and signatures stay for
-`financial_retention_years`, counted from their own time, and keep what they stand on; a legal
-hold keeps an engagement, all below it, and whom it names. After the years a trashed engagement
-takes along what was signed for it: the money first, then the evidence, then the engagement.
+A trashed record goes `retention_days` after its deletion. What was trashed with an engagement
+stays as long as that does, so that it is restored whole. Money and signatures stay for
+`financial_retention_years`, counted from their own time, and keep what they stand on and the
+client they name; a legal hold keeps an engagement, all below it, and whom it names. After the
+years a trashed engagement takes along what was signed for it: the money first, then the evidence,
+then the work, then the engagement.
 """
 
 from __future__ import annotations
@@ -73,6 +75,7 @@ SETTLED_BEFORE = bindparam("settled_before", type_=DateTime(timezone=True))
 
 _NEVER = false()
 _Held = aliased(Engagement, name="held")
+_Whole = aliased(Engagement, name="whole")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,11 @@ def _project_on_hold(project_id: Any) -> Condition:
     return _on_hold(and_(Project.id == project_id, _Held.id == Project.engagement_id), Project)
 
 
+def _went_with_engagement(model: Any) -> Condition:
+    """Whether the record was trashed as a part of an engagement that is still there."""
+    return _there_is(_Whole.deletion_batch_id == model.deletion_batch_id, of=(_Whole,))
+
+
 def _money_is_young() -> Condition:
     """Whether an engagement has an order, issued invoice, payment, credit note or signature
     that is still inside its years."""
@@ -140,6 +148,22 @@ def _money_is_young() -> Condition:
     )
 
 
+def _named_by_young_money(client_id: Any, column: str) -> Condition:
+    """Whether money or a signature inside its years names the client in its `column`."""
+    named = {model: getattr(model, column) == client_id for model in (Order, Proposal, Contract)}
+    return or_(
+        _there_is(named[Order], Order.created_at >= SETTLED_BEFORE, of=(Order,)),
+        _there_is(named[Contract], Contract.signed_at >= SETTLED_BEFORE, of=(Contract,)),
+        _there_is(
+            named[Proposal],
+            Signature.proposal_id == Proposal.id,
+            Signature.signed_at >= SETTLED_BEFORE,
+            of=(Proposal, Signature),
+        ),
+        _there_is(getattr(Engagement, column) == client_id, _money_is_young(), of=(Engagement,)),
+    )
+
+
 def _of_proposals(proposals: Any) -> tuple[Below, ...]:
     """What goes before proposals (a query for their ids): evidence, links, contents."""
     links = select(SigningLink.credential_id).where(
@@ -156,41 +180,58 @@ def _of_proposals(proposals: Any) -> tuple[Below, ...]:
     )
 
 
+def _of_projects(projects: Any) -> tuple[Below, ...]:
+    """What goes before projects (a query for their ids): talk, tasks, milestones, history."""
+    conversations = select(Conversation.id).where(
+        Conversation.organization_id == TENANT, Conversation.project_id.in_(projects)
+    )
+    return (
+        (PhaseChange, PhaseChange.project_id.in_(projects)),
+        (Task, Task.project_id.in_(projects)),
+        (Milestone, Milestone.project_id.in_(projects)),
+        (ReadMarker, ReadMarker.conversation_id.in_(conversations)),
+        (Message, Message.conversation_id.in_(conversations)),
+        (Conversation, Conversation.project_id.in_(projects)),
+    )
+
+
 # In the order of the purge: children before their parents. What else hangs on a row (a reading
 # of the foreign keys' ON DELETE) is emptied or taken by the database itself.
 RULES = (
     Rule(
         Message,
-        kept=_on_hold(
-            and_(
-                Conversation.id == Message.conversation_id,
-                Project.id == Conversation.project_id,
-                _Held.id == Project.engagement_id,
+        kept=or_(
+            _went_with_engagement(Message),
+            _on_hold(
+                and_(
+                    Conversation.id == Message.conversation_id,
+                    Project.id == Conversation.project_id,
+                    _Held.id == Project.engagement_id,
+                ),
+                Conversation,
+                Project,
             ),
-            Conversation,
-            Project,
         ),
     ),
     Rule(
         Conversation,
         below=(below(ReadMarker.conversation_id), below(Message.conversation_id)),
-        kept=_project_on_hold(Conversation.project_id),
+        kept=or_(_went_with_engagement(Conversation), _project_on_hold(Conversation.project_id)),
     ),
-    Rule(Task, kept=_project_on_hold(Task.project_id)),
-    Rule(Milestone, kept=_project_on_hold(Milestone.project_id)),
+    Rule(Task, kept=or_(_went_with_engagement(Task), _project_on_hold(Task.project_id))),
+    Rule(
+        Milestone,
+        kept=or_(_went_with_engagement(Milestone), _project_on_hold(Milestone.project_id)),
+    ),
     Rule(
         Project,
-        below=(
-            below(PhaseChange.project_id),
-            below(Task.project_id),
-            below(Milestone.project_id),
-            below(ReadMarker.conversation_id, of=Conversation.project_id),
-            below(Message.conversation_id, of=Conversation.project_id),
-            below(Conversation.project_id),
-        ),
-        kept=_on_hold(_Held.id == Project.engagement_id),
+        below=_of_projects(_ids(Project.id)),
+        kept=or_(_went_with_engagement(Project), _on_hold(_Held.id == Project.engagement_id)),
     ),
-    Rule(FileObject, kept=_on_hold(_Held.id == FileObject.engagement_id)),
+    Rule(
+        FileObject,
+        kept=or_(_went_with_engagement(FileObject), _on_hold(_Held.id == FileObject.engagement_id)),
+    ),
     Rule(
         Engagement,
         below=(
@@ -207,6 +248,7 @@ RULES = (
             below(EngagementHealth.engagement_id),
             below(PortalAccess.engagement_id),
             below(FileObject.engagement_id),
+            *_of_projects(_ids(Project.engagement_id)),
             below(Project.engagement_id),
             below(ActivityEvent.engagement_id),
         ),
@@ -260,9 +302,18 @@ RULES = (
     Rule(
         Contact,
         below=(below(PortalAccess.contact_id),),
-        kept=_on_hold(_Held.contact_id == Contact.id),
+        kept=or_(
+            _on_hold(_Held.contact_id == Contact.id),
+            _named_by_young_money(Contact.id, "contact_id"),
+        ),
     ),
-    Rule(ClientCompany, kept=_on_hold(_Held.client_company_id == ClientCompany.id)),
+    Rule(
+        ClientCompany,
+        kept=or_(
+            _on_hold(_Held.client_company_id == ClientCompany.id),
+            _named_by_young_money(ClientCompany.id, "client_company_id"),
+        ),
+    ),
     Rule(Service, below=(below(EngagementTemplateService.service_id),)),
     Rule(
         ProjectTemplate,
