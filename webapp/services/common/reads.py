@@ -12,7 +12,7 @@ import datetime as dt
 import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -37,6 +37,7 @@ from webapp.services.common.exceptions import Invalid, NotFound
 
 MAX_LIMIT = 100
 DEFAULT_LIMIT = 20
+_LARGEST_ID = 2**128 - 1
 
 Column = ColumnElement[Any] | InstrumentedAttribute[Any]
 
@@ -179,16 +180,18 @@ class RecordQuery:
         if wanted.total:
             counted = _count_query(self, names, wanted.deleted).one(**wanted.filters, **within)
             total = counted["total"] if counted else 0
-        return Page(
-            rows,
-            wanted.limit,
-            self._cursor(rows[-1], False) if rows and has_next else None,
-            self._cursor(rows[0], True) if rows and has_prev else None,
-            total,
-        )
+        if rows:
+            following = self._cursor(rows[-1], False) if has_next else None
+            preceding = self._cursor(rows[0], True) if has_prev else None
+        else:
+            following, preceding = _way_back(cursor, descending)
+        return Page(rows, wanted.limit, following, preceding, total)
 
     def by_ids(self, ids: Sequence[UUID]) -> dict[UUID, Row]:
-        """The records with these ids, in one statement: what `expand=` puts into an answer."""
+        """The records with these ids, in one statement: what `expand=` puts into an answer.
+
+        The trashed ones too: what names them goes on naming them, in short and whole.
+        """
         return {row["id"]: row for row in self._several.all(ids=list(ids))} if ids else {}
 
     def insert(self, record: TenantRecord) -> Row:
@@ -227,21 +230,37 @@ class RecordQuery:
     @functools.cached_property
     def _several(self) -> CompiledQuery:
         identity = self.model.id
-        return CompiledQuery.of(
-            self.select().where(identity == any_(bound("ids", ARRAY(identity.type))))
-        )
+        named = identity == any_(bound("ids", ARRAY(identity.type)))
+        return CompiledQuery.of(replace(self, keep_deleted=True).select().where(named))
 
     def _cursor(self, row: Row, backwards: bool) -> str:
-        moment: dt.datetime = row[self.order]
-        data = [moment.astimezone(dt.UTC).isoformat(), row["id"].hex, int(backwards)]
-        return base64.urlsafe_b64encode(json.dumps(data).encode()).rstrip(b"=").decode()
+        return _Cursor(row[self.order], row["id"], backwards).text()
 
 
 @dataclass(frozen=True, slots=True)
 class _Cursor:
+    """A place in a list, given by a row's order and id; the rows after it, or before it."""
+
     value: dt.datetime
     id: UUID
     backwards: bool
+
+    def text(self) -> str:
+        data = [self.value.astimezone(dt.UTC).isoformat(), self.id.hex, int(self.backwards)]
+        return base64.urlsafe_b64encode(json.dumps(data).encode()).rstrip(b"=").decode()
+
+
+def _way_back(cursor: _Cursor | None, descending: bool) -> tuple[str | None, str | None]:
+    """The `next` and `prev` of an empty page: back to where its cursor came from.
+
+    The row that the cursor names is among those it goes back to, so the place is moved by one id.
+    """
+    if cursor is None:
+        return None, None
+    step = 1 if descending == cursor.backwards else -1
+    number = min(max(cursor.id.int + step, 0), _LARGEST_ID)
+    text = _Cursor(cursor.value, UUID(int=number), not cursor.backwards).text()
+    return (text, None) if cursor.backwards else (None, text)
 
 
 def _read_cursor(text: str) -> _Cursor:
