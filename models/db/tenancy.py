@@ -58,10 +58,14 @@ class ShownCredential:
 
 @dataclass(slots=True)
 class IdempotentRequest:
-    """A request with an Idempotency-Key; `kept` is the answer stored under it, if there is one."""
+    """A request with an Idempotency-Key; `kept` is the answer stored under it, if there is one.
+
+    `was_refused` remembers that an earlier try at its transaction was.
+    """
 
     key: str
     kept: Mapping[str, Any] | None = None
+    was_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ _races = "tests/concurrency/test_signing_races.py::test_{}".format
 _limits = "tests/http/test_rate_limits.py::test_{}".format
 _key = _bad("test_an_idempotency_key_is_good_for_one_request")
 _one_key = _races("one_idempotency_key_makes_one_engagement_from_concurrent_requests")
+_twins = "tests/concurrency/test_twin_requests.py::test_twins_that_{}_get_the_first_answer".format
 _own_forms = _console("only_our_own_forms_are_accepted")
 _guessing = _console("guessing_locks_the_account_and_tells_nothing")
 _session = _console("the_session_is_new_at_every_login_and_ends_with_the_logout")
@@ -164,9 +165,17 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the comparison with the request of the kept answer",
         IDEMPOTENCY,
-        "            raise IdempotencyKeyReused()\n",
-        "            pass\n",
+        "        raise IdempotencyKeyReused()\n",
+        "        pass\n",
         _key,
+    ),
+    without(
+        "the second look for a twin's answer after a refusal",
+        IDEMPOTENCY,
+        "        request_with_key.was_refused = True\n        raise RunAgain from error\n",
+        "        raise\n",
+        _twins("sign"),
+        _twins("make_a_contact"),
     ),
     without(
         "whose Idempotency-Key it is",

@@ -7,12 +7,13 @@ outcome learns the truth (product.md, *REST conventions*; reliability.md, *Fault
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import orjson
 from flask import request
+from sqlalchemy.exc import IntegrityError
 
 from models.db.base import uuid7
 from models.db.inserts import Statement, execute_with_jobs
@@ -21,7 +22,7 @@ from models.db.tenancy import IdempotentRequest, TenantContext, current_context,
 from models.db.transactions import ANSWER_LIFETIME
 from webapp.core.transaction import RunAgain, in_transaction
 from webapp.http.responses import ApiResponse
-from webapp.services.common.exceptions import IdempotencyKeyReused, Invalid
+from webapp.services.common.exceptions import DomainError, IdempotencyKeyReused, Invalid
 
 HEADER = "Idempotency-Key"
 MAX_LENGTH = 255
@@ -40,25 +41,36 @@ def idempotent_request() -> IdempotentRequest | None:
 def with_idempotency(context: TenantContext, work: Callable[[], ApiResponse]) -> ApiResponse:
     """Run `work` unless its key has an answer already; keep the new answer with its effect.
 
-    Raises IdempotencyKeyReused when the key came with another request before.
+    A request that is refused may have its twin to blame, the same request with the same key, which
+    signed or took the e-mail address first: the transaction is run again, once, and finds the
+    twin's answer, or is refused for a reason of its own.
+
+    Raises IdempotencyKeyReused when the key came with another request before, and RunAgain.
     """
     request_with_key = context.idempotency
     if request_with_key is None:
         return work()
     fingerprint = _fingerprint()
-    kept = request_with_key.kept
-    if kept is not None:
-        if bytes(kept["request_hash"]) != fingerprint:
-            raise IdempotencyKeyReused()
-        stored = kept["body"]
-        return ApiResponse(
-            kept["status"], stored["body"], {**stored["headers"], "Idempotent-Replayed": "true"},
-            stored["version"],
-        )  # fmt: skip
-    answer = work()
-    if answer.status < 300:
-        _keep(request_with_key.key, fingerprint, answer)
+    if request_with_key.kept is not None:
+        return _kept_answer(request_with_key.kept, fingerprint)
+    try:
+        answer = work()
+        if answer.status < 300:
+            _keep(request_with_key.key, fingerprint, answer)
+    except (DomainError, IntegrityError) as error:
+        if request_with_key.was_refused:
+            raise
+        request_with_key.was_refused = True
+        raise RunAgain from error
     return answer
+
+
+def _kept_answer(kept: Mapping[str, Any], fingerprint: bytes) -> ApiResponse:
+    if bytes(kept["request_hash"]) != fingerprint:
+        raise IdempotencyKeyReused()
+    stored = kept["body"]
+    headers = {**stored["headers"], "Idempotent-Replayed": "true"}
+    return ApiResponse(kept["status"], stored["body"], headers, stored["version"])
 
 
 # A key whose answer is too old is free again; the prune may not have come to it yet.
