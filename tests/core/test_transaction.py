@@ -92,8 +92,9 @@ def test_connections_that_died_in_the_pool_cost_nobody_an_error(tenant: Tenant, 
         assert use()
 
 
+@pytest.mark.parametrize("pool", [None, "read"], ids=["writing", "reading"])
 def test_a_connection_that_dies_twice_is_told_as_unavailable(
-    app: Flask, tenant: Tenant, api: Api
+    app: Flask, tenant: Tenant, api: Api, pool: str | None
 ) -> None:
     """The database comes and goes: 503 says that the request may be sent again."""
 
@@ -101,11 +102,12 @@ def test_a_connection_that_dies_twice_is_told_as_unavailable(
         tenant.rows("SELECT pg_terminate_backend(%(pid)s, 5000)", pid=connection.info.backend_pid)
 
     with app.app_context():
-        engine = db.engines[None]
+        engine = db.engines[pool]
         engine.dispose()
     event.listen(engine, "connect", end)
     try:
-        answer = api.post("/api/companies", {"name": "x"})
+        path = "/api/companies"
+        answer = api.get(path) if pool else api.post(path, {"name": "x"})
     finally:
         event.remove(engine, "connect", end)
         engine.dispose()

@@ -17,6 +17,7 @@ _limits = "tests/http/test_rate_limits.py::test_{}".format
 _key = _bad("test_an_idempotency_key_is_good_for_one_request")
 _one_key = _races("one_idempotency_key_makes_one_engagement_from_concurrent_requests")
 _twins = "tests/concurrency/test_twin_requests.py::test_twins_that_{}_get_the_first_answer".format
+_after_commit = "tests/concurrency/test_after_the_commit.py::test_{}".format
 _own_forms = _console("only_our_own_forms_are_accepted")
 _guessing = _console("guessing_locks_the_account_and_tells_nothing")
 _session = _console("the_session_is_new_at_every_login_and_ends_with_the_logout")
@@ -176,6 +177,15 @@ MUTANTS: tuple[Mutant, ...] = (
         "        raise\n",
         _twins("sign"),
         _twins("make_a_contact"),
+    ),
+    without(
+        "the answer that stands, whatever fails after the commit",
+        "webapp/http/wait.py",
+        "    except Exception as error:\n",
+        "    except ZeroDivisionError as error:\n",
+        _after_commit("a_signature_is_accepted_though_its_job_cannot_be_watched"),
+        _after_commit("a_signature_is_accepted_though_its_result_cannot_be_read"),
+        _after_commit("the_signing_page_shows_the_signature_though_its_job_cannot_be_watched"),
     ),
     without(
         "whose Idempotency-Key it is",

@@ -11,14 +11,19 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
+import structlog
 from flask import Flask, current_app, request
 
 from webapp.http.idempotency import keep_result
 from webapp.http.responses import ApiResponse
 from webapp.services.sales.queries import job_state
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 DEFAULT_SECONDS = 5
 MAX_SECONDS = 30
@@ -29,6 +34,19 @@ FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.004, 0.1, 1.2
 def init_waiting(app: Flask) -> None:
     threads = app.config["SETTINGS"].web_threads
     app.extensions["waiting"] = threading.BoundedSemaphore(max(1, threads // 2))
+
+
+def unless_it_fails(work: Callable[[], T], instead: T) -> T:
+    """What `work` returns; `instead` when it fails, whatever the reason, which the log gets.
+
+    For what runs after the commit: it cannot undo what is recorded, so it must not make the answer
+    say that nothing was.
+    """
+    try:
+        return work()
+    except Exception as error:
+        log.warning("failed_after_commit", error=type(error).__name__)
+        return instead
 
 
 def done_within(job_id: UUID, seconds: float) -> bool:
@@ -67,7 +85,7 @@ def wait_for_result(accepted: ApiResponse, result: Callable[[dict[str, Any]], An
     """Turn an accepted (202) answer into the result's (200) if its job is done soon enough.
 
     `result` makes the body from the accepted one. A replayed answer that had its result already
-    is passed on as it is.
+    is passed on as it is. What goes wrong meanwhile leaves it at the accepted answer.
     """
     if accepted.status != 202:
         return accepted
@@ -75,10 +93,15 @@ def wait_for_result(accepted: ApiResponse, result: Callable[[dict[str, Any]], An
     if stated:
         preference = "respond-async" if seconds == 0 else f"wait={seconds}"
         accepted.headers["Preference-Applied"] = preference
-    job_id = UUID(accepted.body["job"]["id"])
-    if seconds == 0 or not done_within(job_id, seconds):
+    if seconds == 0:
         return accepted
-    headers = {name: value for name, value in accepted.headers.items() if name != "Location"}
-    done = ApiResponse(200, result(accepted.body), headers)
-    keep_result(done)
-    return done
+
+    def awaited() -> ApiResponse:
+        if not done_within(UUID(accepted.body["job"]["id"]), seconds):
+            return accepted
+        headers = {name: value for name, value in accepted.headers.items() if name != "Location"}
+        done = ApiResponse(200, result(accepted.body), headers)
+        keep_result(done)
+        return done
+
+    return unless_it_fails(awaited, accepted)

@@ -19,7 +19,7 @@ from webapp.auth.guard import read_in, requires
 from webapp.extensions import limit_anybody
 from webapp.http.errors import flatten
 from webapp.http.signing_link import evidence_of_request, viewed_by_client
-from webapp.http.wait import DEFAULT_SECONDS, done_within
+from webapp.http.wait import DEFAULT_SECONDS, done_within, unless_it_fails
 from webapp.schemas.sales import DeclineIn, PublicSigningResult, SignIn
 from webapp.services.common.exceptions import (
     Conflict,
@@ -102,7 +102,7 @@ def page(token: str) -> Page:
 
 def wait_for_engagement(signed: Signed) -> AnyResponse:
     """Give what the signature creates a moment to be there, and show the page either way."""
-    done_within(signed.job["id"], DEFAULT_SECONDS)
+    unless_it_fails(lambda: done_within(signed.job["id"], DEFAULT_SECONDS), False)
     return to_page()
 
 
