@@ -44,10 +44,15 @@ TITLES = {
 RETRY_SECONDS = 2
 
 
-def slug(error: domain.DomainError) -> str:
+def slug(kind: type[domain.DomainError]) -> str:
     """The problem's type: its class's name in kebab case, such as `already-signed`."""
-    name = type(error).__name__
+    name = kind.__name__
     return "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-")
+
+
+def status_of(kind: type[domain.DomainError]) -> int:
+    """The HTTP status that a problem of this kind is answered with."""
+    return next(STATUS[cls] for cls in kind.__mro__ if cls in STATUS)
 
 
 def problem(status: int, detail: str, *, kind: str = "about:blank", **extra: Any) -> Response:
@@ -98,11 +103,11 @@ def _wire(value: Any) -> Any:
 
 
 def from_domain(error: domain.DomainError) -> Response:
-    status = next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
+    status = status_of(type(error))
     extra = dict(error.extra)
     if isinstance(error, domain.Invalid):
         extra["errors"] = error.errors
-    return problem(status, error.detail, kind=f"/problems/{slug(error)}", **extra)
+    return problem(status, error.detail, kind=f"/problems/{slug(type(error))}", **extra)
 
 
 def from_http(error: HTTPException) -> Response:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from flask import Response, request
 
-from webapp.services.common.exceptions import StaleVersion
+from webapp.services.common.exceptions import Invalid, StaleVersion
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
     from werkzeug.datastructures import Headers
+
+
+MAX_TAGS = 20
+_VERSION = re.compile(r"[0-9]{1,9}")
 
 
 class Whole(Response):
@@ -59,14 +64,18 @@ def etag(row_version: int, payload: bytes) -> str:
     return f'"{row_version}-{hashlib.blake2b(payload, digest_size=8).hexdigest()}"'
 
 
-def expected_row_version() -> int | None:
-    """The row version that `If-Match` asks for; None without one or with `*`.
+def expected_row_versions() -> list[int | None]:
+    """The row versions of which `If-Match` asks for one; only None without it, or with `*`.
 
-    Raises StaleVersion for a tag that is none of ours: it cannot be the current one.
+    Weak tags match nothing (RFC 9110, 13.1.1), nor do tags that are none of ours. Raises
+    StaleVersion when no other is left, and Invalid for more tags than anybody needs.
     """
     if "If-Match" not in request.headers or request.if_match.star_tag:
-        return None
-    versions = [tag.partition("-")[0] for tag in request.if_match.as_set()]
-    if len(versions) != 1 or not versions[0].isdigit() or len(versions[0]) > 9:
+        return [None]
+    tags = {tag.partition("-")[0] for tag in request.if_match.as_set() if tag}
+    versions = sorted(int(tag) for tag in tags if _VERSION.fullmatch(tag))
+    if not versions:
         raise StaleVersion()
-    return int(versions[0])
+    if len(versions) > MAX_TAGS:
+        raise Invalid({"If-Match": [f"Send at most {MAX_TAGS} tags."]})
+    return [*versions]

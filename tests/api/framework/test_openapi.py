@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
+import jsonschema_rs
 import pytest
 import schemathesis
 from flask import Flask
@@ -15,16 +17,16 @@ from schemathesis import GenerationMode
 from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from tests.support.tenants import Api, Tenant
+from tests.support.tenants import Api, Tenant, a_proposal
 from tests.support.world import World, populate
 
 EXAMPLES = {GenerationMode.POSITIVE: 8, GenerationMode.NEGATIVE: 4}
 # What JSON Schema cannot say: ids must exist, cursors be ours, days in order, an amount have its
-# currency, a change change something, a reason its move, and a client be given in words or by id,
-# not both. Any other refusal of valid input is a defect.
+# currency, a change change something, a reason its move, a message say something, and a client be
+# given in words or by id, not both. Any other refusal of valid input is a defect.
 BEYOND_SCHEMA = re.compile(
     r"(.*_id|cursor|body|currency|end_date|due_date|items|valid_until|custom_fields\.(?s:.*)"
-    r"|client_company|contact|lost_reason)"
+    r"|client_company|contact|content|lost_reason)"
 )
 HIDDEN = {"/api/openapi.json", "/api/docs"}
 
@@ -59,6 +61,89 @@ def test_every_operation_is_described_and_named_once(anybody: Api) -> None:
     assert len(names) == len(set(names))
 
 
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if method != "parameters":
+                yield f"{method} {path}", operation
+
+
+def test_every_body_has_an_example_that_its_schema_accepts(anybody: Api) -> None:
+    document = anybody.get("/api/openapi.json").json
+    wrong = []
+    for name, operation in operations(document):
+        answers = [
+            document["components"]["responses"][answer["$ref"].rsplit("/", 1)[1]]
+            if "$ref" in answer
+            else answer
+            for answer in operation["responses"].values()
+        ]
+        for body in [operation.get("requestBody", {}), *answers]:
+            for kind, content in body.get("content", {}).items():
+                if "json" not in kind:
+                    continue
+                shown = content.get("examples", {"": {"value": content.get("example")}})
+                schema = content["schema"] | {"components": document["components"]}
+                validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
+                for value in (example["value"] for example in shown.values()):
+                    if value is None or not validator.is_valid(value):
+                        wrong.append((name, kind, [str(e) for e in validator.iter_errors(value)]))
+    assert wrong == []
+
+
+def test_what_is_shown_as_a_body_to_send_is_accepted(app: Flask) -> None:
+    """On a tenant where there is one of everything; only the ids are put in."""
+    tenant = Tenant.create(app, "Example firm")
+    api = Api(app=app, api_key=tenant.api_key)
+    world = populate(tenant, api, "example")
+    refused = []
+    for name, operation in operations(api.get("/api/openapi.json").json):
+        if "requestBody" not in operation or not operation["security"]:
+            continue
+        method, path = name.split(" ")
+        ids = dict(world.ids)
+        if path.startswith("/api/proposals"):
+            draft = method == "put"
+            new = api.made("/api/proposals", a_proposal()) if draft else api.send_proposal()
+            ids["proposal_id"] = new["id"]
+        content = operation["requestBody"]["content"]["application/json"]
+        body = {
+            key: ids.get(key, value) if key.endswith("_id") else value
+            for key, value in content["example"].items()
+        }
+        if "email" in body:
+            body["email"] = f"{method}@example.com"
+        body.pop("content_sha256", None)
+        answer = api.call(method.upper(), path.format(**ids), body)
+        if answer.status >= 400:
+            refused.append((name, answer.text))
+    assert refused == []
+
+
+def test_each_operation_documents_the_errors_of_its_form(anybody: Api) -> None:
+    document = anybody.get("/api/openapi.json").json
+    for name, operation in operations(document):
+        answers, named = (
+            operation["responses"],
+            {sent["name"] for sent in operation.get("parameters", ())},
+        )
+        needs_key = operation["security"] != []
+        assert "503" in answers, name
+        assert ("401" in answers and "403" in answers) == needs_key, name
+        assert ("429" in answers) == (not needs_key), name
+        assert ("404" in answers) >= ("{" in name), name
+        assert ("409" in answers) == (not name.startswith("get ")), name
+        assert ("412" in answers) == ("If-Match" in named), name
+        assert ("415" in answers) == ("requestBody" in operation), name
+        if name.startswith(("put ", "delete ")):
+            assert "If-Match" in named, name
+    sign = document["paths"]["/api/proposals/{proposal_id}/sign"]["post"]["responses"]["409"]
+    for kind in ("Conflict", "AlreadySigned", "InvalidTransition", "Expired", "ContentChanged"):
+        assert kind in sign["$ref"].split("-")
+    retrieve = document["paths"]["/api/engagements/{engagement_id}"]["get"]["responses"]
+    assert "ETag" in retrieve["200"]["headers"]
+
+
 @pytest.fixture(scope="module")
 def world(app: Flask) -> World:
     tenant = Tenant.create(app, "Fuzzed firm")
@@ -84,6 +169,16 @@ def test_every_operation_keeps_to_the_document(
     assert broken == {}, "\n\n".join(f"{name}\n{text}" for name, text in broken.items())
 
 
+def documented_problems(operation: Any, status: int) -> set[str]:
+    """The types of the problems that the document names for this status."""
+    named = operation.definition.raw["responses"].get(str(status))
+    assert named is not None, f"{status} is not documented"
+    shared = operation.schema.raw_schema["components"]["responses"]
+    response = shared[named["$ref"].rsplit("/", 1)[1]]
+    examples = response["content"]["application/problem+json"]["examples"]
+    return {example["value"]["type"] for example in examples.values()}
+
+
 def fuzz(operation: Any, mode: GenerationMode, world: World, key: str) -> None:
     """Call one operation with made-up input; some of it with the ids of real records."""
 
@@ -101,10 +196,17 @@ def fuzz(operation: Any, mode: GenerationMode, world: World, key: str) -> None:
             known = world.ids | {"token": world.open_token}
             for name in case.path_parameters or {}:
                 case.path_parameters[name] = known.get(name, case.path_parameters[name])
+            # A version made up is never the current one; half of the calls go without.
+            (case.headers or {}).pop("If-Match", None)
         answer = case.call_and_validate(
             headers={"Authorization": f"Bearer {key}"},
             excluded_checks=[positive_data_acceptance],
         )
+        if answer.status_code >= 400:
+            problem = answer.json()["type"]
+            assert problem in documented_problems(case.operation, answer.status_code), (
+                f"{answer.status_code} {problem} is not documented"
+            )
         if mode is GenerationMode.POSITIVE and answer.status_code == 422:
             refused = set(answer.json().get("errors", {}))  # a reused Idempotency-Key names none
             assert all(BEYOND_SCHEMA.fullmatch(field) for field in refused), (case.body, refused)

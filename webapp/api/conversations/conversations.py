@@ -9,6 +9,7 @@ from webapp.api.framework.operations import ApiBlueprint
 from webapp.api.framework.resource import Resource
 from webapp.schemas.common import StateIn
 from webapp.schemas.conversations import ConversationChange, ConversationCreate, ConversationOut
+from webapp.services.common.exceptions import InvalidTransition
 from webapp.services.conversations import commands
 from webapp.services.conversations.queries import CONVERSATIONS
 from webapp.services.projects.queries import PROJECTS
@@ -31,5 +32,12 @@ conversations.list(
 )
 conversations.create("Open a conversation", ConversationCreate, commands.create_conversation)
 conversations.retrieve("Retrieve a conversation with its latest messages")
-conversations.update("Update a conversation", ConversationChange, commands.update_conversation)
-conversations.delete("Close a conversation", commands.close_conversation)
+conversations.update(
+    "Update a conversation",
+    ConversationChange,
+    commands.update_conversation,
+    errors=(InvalidTransition,),
+)
+conversations.delete(
+    "Close a conversation", commands.close_conversation, errors=(InvalidTransition,)
+)

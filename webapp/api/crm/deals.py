@@ -9,6 +9,7 @@ from webapp.api.framework.operations import ApiBlueprint
 from webapp.api.framework.resource import Resource
 from webapp.schemas.common import StateIn, name, reference
 from webapp.schemas.crm import DealChange, DealCreate, DealOut
+from webapp.services.common.exceptions import InvalidTransition
 from webapp.services.crm import deals as services
 from webapp.services.crm.deals import DEALS
 
@@ -31,5 +32,5 @@ deals = Resource(
 deals.list("List deals")
 deals.create("Create a deal", DealCreate, services.create_deal)
 deals.retrieve("Retrieve a deal")
-deals.update("Update a deal", DealChange, services.update_deal)
+deals.update("Update a deal", DealChange, services.update_deal, errors=(InvalidTransition,))
 deals.delete("Delete a deal", services.trash_deal)

@@ -10,6 +10,7 @@ from webapp.api.framework.operations import ApiBlueprint
 from webapp.api.framework.resource import Resource
 from webapp.schemas.common import NAME_LENGTH, PlainText, StateIn, reference
 from webapp.schemas.engagements import EngagementChange, EngagementCreate, EngagementOut
+from webapp.services.common.exceptions import InvalidTransition
 from webapp.services.engagements import commands
 from webapp.services.engagements.queries import ENGAGEMENTS, TRASHED_ENGAGEMENTS
 
@@ -34,8 +35,13 @@ engagements = Resource(
 engagements.list("List engagements")
 engagements.create("Create an engagement", EngagementCreate, commands.create_engagement)
 engagements.retrieve("Retrieve an engagement with its projects and conversations")
-engagements.update("Update an engagement", EngagementChange, commands.update_engagement)
-engagements.delete("Close an engagement", commands.close_engagement)
+engagements.update(
+    "Update an engagement",
+    EngagementChange,
+    commands.update_engagement,
+    errors=(InvalidTransition,),
+)
+engagements.delete("Close an engagement", commands.close_engagement, errors=(InvalidTransition,))
 engagements.action(
     "trash",
     "Trash an engagement with everything below it",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flask import Flask, Response, current_app
@@ -10,8 +11,11 @@ from marshmallow import Schema, fields
 from werkzeug.exceptions import HTTPException
 
 import webapp.schemas.common as wire
+from webapp.api.framework.descriptions import add_examples, complete
 from webapp.auth.guard import open_to_all
 from webapp.http.errors import from_http
+
+_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
 class Problem(Schema):
@@ -32,6 +36,7 @@ class DocumentedApi(Api):
     """Api whose errors are problem+json and whose document we serve ourselves."""
 
     ERROR_SCHEMA = Problem
+    DEFAULT_ERROR_RESPONSE_NAME = None  # each operation names its own errors
 
     def handle_http_exception(self, error: HTTPException) -> Response:
         """As everywhere: webapp/http/errors.py maps all errors, once."""
@@ -47,7 +52,8 @@ def make_api(app: Flask) -> DocumentedApi:
         API_SPEC_OPTIONS={
             "info": {
                 "description": "Runs the client work of agencies and professional-services firms,"
-                " from signature to hand-off."
+                " from signature to hand-off.",
+                "license": {"name": "MIT", "identifier": "MIT"},
             },
             "servers": [{"url": "/"}],
             "components": {"securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer"}}},
@@ -89,10 +95,18 @@ def _describe(field: fields.Field[Any]) -> dict[str, Any]:
         case wire.Moment():
             return {"type": "string", "format": "date-time"}
         case wire.StateIn(machine=machine):
-            tokens: list[Any] = []
-            for slug, state in machine.states.items():
-                tokens += [state.label, slug, state.number]
-            return {"type": ["string", "integer"], "enum": list(dict.fromkeys(tokens))}
+            labels = [state.label for state in machine.states.values()]
+            numbers = [state.number for state in machine.states.values()]
+            # Two enumerations of one type each: code generators leave out one of mixed types, and
+            # one with names that differ in letter case alone.
+            return {
+                "anyOf": [
+                    {"type": "string", "enum": labels},
+                    {"type": "integer", "enum": numbers},
+                ],
+                "description": "The label or the number. The slug, and any letter case, are"
+                f" accepted too: {', '.join(machine.states)}.",
+            }
         case wire.StateLabel(machine=machine):
             return {"type": "string", "enum": [s.label for s in machine.states.values()]}
         case wire.StateNumber(machine=machine):
@@ -101,13 +115,26 @@ def _describe(field: fields.Field[Any]) -> dict[str, Any]:
 
 
 def document(app: Flask) -> dict[str, Any]:
-    """The OpenAPI document of `app`."""
+    """The OpenAPI document of `app`, drawn once."""
+    drawn: dict[str, Any] | None = app.extensions.get("openapi_document")
+    if drawn is None:
+        drawn = app.extensions["openapi_document"] = _draw(app)
+    return drawn
+
+
+def _draw(app: Flask) -> dict[str, Any]:
     spec: dict[str, Any] = app.extensions["api"].spec.to_dict()
-    # The shared responses are the errors, which are problems (RFC 9457).
-    for response in spec["components"]["responses"].values():
-        schema = response["content"].pop("application/json", None)
-        if schema is not None:
-            response["content"]["application/problem+json"] = schema
+    components = spec["components"]
+    components["schemas"].pop("PaginationMetadata")  # flask-smorest's own, which nothing uses
+    components["responses"] = {}
+    for rule in app.url_map.iter_rules():
+        operation = getattr(app.view_functions[rule.endpoint], "operation", None)
+        if operation is not None:
+            path = _PARAMETER.sub(r"{\1}", rule.rule)
+            description = spec["paths"][path][operation.method.lower()]
+            description["operationId"] = rule.endpoint.rpartition(".")[2]
+            complete(description, operation, path, components["responses"])
+            add_examples(description, components["schemas"])
     return spec
 
 

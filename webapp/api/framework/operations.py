@@ -1,7 +1,7 @@
-"""The front desk: how a route parses, authorises, calls one service, and answers.
+"""An operation of the API: how it is declared, and how a request to it is answered.
 
-A resource's module declares its operations; everything they share is here, and a plain
-resource needs nothing but `crud`. CONTRIBUTING.md walks through one.
+A resource's module declares its operations; everything they share is here, and a plain resource
+needs nothing but `Resource`. CONTRIBUTING.md walks through one.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, request
@@ -21,11 +23,13 @@ from models.db.tenancy import TenantContext, in_context
 from webapp.auth.credentials import api_key_context
 from webapp.auth.guard import checked, read_in
 from webapp.core.transaction import in_transaction
-from webapp.http.idempotency import HEADER, idempotent_request, with_idempotency
-from webapp.http.responses import ApiResponse
+from webapp.http.idempotency import idempotent_request, with_idempotency
+from webapp.http.responses import ApiResponse, expected_row_versions
+from webapp.services.common.exceptions import DomainError, StaleVersion
 
 Function = Callable[..., Any]
-Finish = Callable[[ApiResponse], ApiResponse]
+AfterCommit = Callable[[ApiResponse], ApiResponse]
+Credential = Callable[[str], TenantContext]
 
 
 class StrictParser(FlaskParser):
@@ -34,10 +38,105 @@ class StrictParser(FlaskParser):
     DEFAULT_UNKNOWN_BY_LOCATION: Mapping[str, str | None] = {}
 
 
-class ApiBlueprint(Blueprint):
-    """A resource's routes. `tag` groups them in the API document."""
+_PARSER = StrictParser()
 
-    ARGUMENTS_PARSER = StrictParser()
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One method of one path: who may call it, what it takes, and which function answers.
+
+    A request goes through the methods in the order in which they stand here.
+    """
+
+    function: Function
+    method: str
+    permission: str
+    credential: Credential | None  # None: open to all, and in no tenant
+    status: int
+    out: Schema | None
+    content_type: str | None
+    body: Schema | None
+    body_required: bool
+    query: Schema | None
+    if_match: bool
+    has_etag: bool
+    waits: bool
+    answers: Mapping[int, type[Schema] | None]
+    errors: tuple[type[DomainError], ...]
+    after_commit: AfterCommit | None
+
+    def respond(self, path: Mapping[str, Any]) -> Response:
+        """Answer a request to the path with these ids.
+
+        What only reads is one statement that checks the credential itself; what writes is one
+        transaction, whose first statement does. Raises what the credential and the service raise.
+        """
+        if self.credential is None:
+            return self.answer(path).response()
+        context = self.credential(self.permission)
+        if self.method == "GET":
+            result = read_in(context, lambda: self.answer(path))
+        else:
+            result = self.write(context, path)
+        if self.after_commit is not None:
+            with in_context(context):
+                result = self.after_commit(result)
+        return result.response()
+
+    def write(self, context: TenantContext, path: Mapping[str, Any]) -> ApiResponse:
+        """The answer, committed; or the one kept under the request's Idempotency-Key."""
+        if self.method == "POST":
+            context.idempotency = idempotent_request()
+        return in_transaction(context, lambda: with_idempotency(context, lambda: self.answer(path)))
+
+    def answer(self, path: Mapping[str, Any]) -> ApiResponse:
+        """What the function makes of the checked request."""
+        result = self.call(self.arguments(path))
+        if isinstance(result, ApiResponse):
+            return result
+        data = self.out.dump(result) if self.out is not None else None
+        row_version = result.get("row_version") if isinstance(result, dict) else None
+        return ApiResponse(self.status, data, row_version=row_version)
+
+    def arguments(self, path: Mapping[str, Any]) -> dict[str, Any]:
+        """The path's ids, `body` and `query` once they are checked. Raises ValidationError."""
+        given = dict(path)
+        if self.body is not None:
+            given["body"] = self.body.load(json_body(self.body_required))
+        if self.query is not None:
+            given["query"] = self.query_arguments()
+        return given
+
+    def query_arguments(self) -> Any:
+        if request.query_string:
+            return _PARSER.parse(self.query, location="query")
+        return self.no_query
+
+    @functools.cached_property
+    def no_query(self) -> Any:
+        """What the query says when there is none: its defaults."""
+        assert self.query is not None
+        return self.query.load({})
+
+    def call(self, given: Mapping[str, Any]) -> Any:
+        """Call the function, with the row version that `If-Match` asks for where it takes one.
+
+        Of several tags any may match. The service compares right after it has locked the record,
+        before it changes anything, so the next can be tried at once. Raises StaleVersion.
+        """
+        if not self.if_match:
+            return self.function(**given)
+        *others, last = expected_row_versions()
+        for row_version in others:
+            with suppress(StaleVersion):
+                return self.function(**given, expected_row_version=row_version)
+        return self.function(**given, expected_row_version=last)
+
+
+class ApiBlueprint(Blueprint):
+    """A resource's routes. `name` groups them in the API document."""
+
+    ARGUMENTS_PARSER = _PARSER
 
     def __init__(self, name: str, prefix: str, *, description: str) -> None:
         super().__init__(name, name, url_prefix=prefix, description=description)
@@ -47,107 +146,104 @@ class ApiBlueprint(Blueprint):
         method: str,
         rule: str,
         *,
-        permission: str,
-        out: type[Schema] | Schema | None = None,
+        permission: str | None = None,
+        open_because: str | None = None,
+        credential: Credential = api_key_context,
+        out: type[Schema] | None = None,
         status: int = 200,
+        content_type: str | None = None,
         body: type[Schema] | None = None,
         body_required: bool = True,
         query: type[Schema] | None = None,
-        after_commit: Finish | None = None,
-        credential: Callable[[str], TenantContext] = api_key_context,
+        if_match: bool = False,
+        has_etag: bool = False,
+        waits: bool = False,
         answers: Mapping[int, type[Schema] | None] | None = None,
-        content_type: str | None = None,
+        errors: tuple[type[DomainError], ...] = (),
+        after_commit: AfterCommit | None = None,
     ) -> Callable[[Function], Function]:
-        """Register the decorated function as one operation.
+        """Register the decorated function as one operation; its docstring is the summary.
 
-        It is called with the path's ids, `body=` and `query=` once they are checked, inside the
-        caller's tenant (in a transaction unless it only reads), and returns an Answer, or data
-        for `out`. `finish` runs after the commit, on a fresh answer and on a replayed one.
+        Who may call it: `permission` is what the caller must have, such as `sales:write`, and
+        `credential` turns the request into the context of who sent it, not checked yet. An
+        operation that needs neither says `open_because` instead, with the reason.
+
+        What it takes: `body` and `query` are the schemas of what is sent; without
+        `body_required` an empty body counts as `{}`. `if_match` says that the function takes the
+        row version the caller has seen, as `expected_row_version`.
+
+        What it answers: the function is called with the path's ids, `body=` and `query=` inside
+        the caller's tenant (in a transaction unless it only reads), and returns an ApiResponse,
+        or data for `out`, answered with `status`. `content_type` is that of an answer in bytes.
+        `after_commit` runs after the commit, on a fresh answer and on a replayed one.
+
+        What only the document needs: `has_etag` (the answer carries one), `waits` (it heeds
+        `Prefer`), `answers` (the schemas of other statuses), and `errors` (what the service
+        raises beyond that which every operation of its form can).
         """
-        schema = out() if isinstance(out, type) else out
-        requires_permission = checked(permission)
+        if open_because is None:
+            assert permission is not None, "say the permission, or why there is none"
+            permission = checked(permission)
+        else:
+            permission = f"open: {open_because}"
 
         def register(function: Function) -> Function:
-            documented = function
-            body_schema = body() if body is not None else None
-            query_schema = query() if query is not None else None
-            if body_schema is not None:
-                documented = self.arguments(body_schema, required=body_required)(documented)
-            if query_schema is not None:
-                documented = self.arguments(query_schema, location="query")(documented)
-                unasked = query_schema.load({})
-
-            def answer(path: Mapping[str, Any]) -> ApiResponse:
-                given: dict[str, Any] = {}
-                if body_schema is not None:
-                    given["body"] = body_schema.load(json_body(body_required))
-                if query_schema is not None:
-                    given["query"] = unasked
-                    if request.query_string:
-                        given["query"] = self.ARGUMENTS_PARSER.parse(query_schema, location="query")
-                result = function(**given, **path)
-                if not isinstance(result, ApiResponse):
-                    data = schema.dump(result) if schema is not None else None
-                    row_version = result.get("row_version") if isinstance(result, dict) else None
-                    result = ApiResponse(status, data, row_version=row_version)
-                return result
-
-            @functools.wraps(function)
-            def view(**path: Any) -> Response:
-                context = credential(permission)
-                if method == "GET":
-                    result = read_in(context, lambda: answer(path))
-                else:
-                    if method == "POST":
-                        context.idempotency = idempotent_request()
-                    result = in_transaction(
-                        context, lambda: with_idempotency(context, lambda: answer(path))
-                    )
-                if after_commit is not None:
-                    with in_context(context):
-                        result = after_commit(result)
-                return result.response()
-
-            view.permission = requires_permission  # type: ignore[attr-defined]
-            view._apidoc = getattr(documented, "_apidoc", {})  # type: ignore[attr-defined]
-            self._document(view, method, schema, status, answers or {}, content_type)
-            if credential is not api_key_context:
-                view._apidoc["manual_doc"]["security"] = []  # type: ignore[attr-defined]
-            endpoint = f"{function.__name__}"
-            self.add_url_rule(rule, endpoint, view, methods=[method])
+            operation = Operation(
+                function=function,
+                method=method,
+                permission=permission,
+                credential=credential if open_because is None else None,
+                status=status,
+                out=out() if out is not None else None,
+                content_type=content_type,
+                body=body() if body is not None else None,
+                body_required=body_required,
+                query=query() if query is not None else None,
+                if_match=if_match,
+                has_etag=has_etag,
+                waits=waits,
+                answers=answers or {},
+                errors=errors,
+                after_commit=after_commit,
+            )
+            self._add(rule, operation)
             return function
 
         return register
 
-    def _document(
-        self,
-        view: Any,
-        method: str,
-        schema: Schema | None,
-        status: int,
-        answers: Mapping[int, type[Schema] | None],
-        content_type: str | None,
-    ) -> None:
-        shape: Any = schema
-        if content_type is not None:
-            shape = {"type": "string", "format": "binary"}
-        documented = self.response(status, shape, content_type=content_type)(view)
-        view._apidoc = getattr(documented, "_apidoc", {})
-        for code, other in answers.items():
-            view._apidoc = getattr(self.alt_response(code, schema=other)(view), "_apidoc", {})
-        manual = view._apidoc.setdefault("manual_doc", {})
-        manual["operationId"] = view.__name__
-        if method == "POST":
-            manual["parameters"] = [
-                {
-                    "in": "header",
-                    "name": HEADER,
-                    "required": False,
-                    "description": "Repeating the request with the same key repeats its answer.",
-                    "schema": {"type": "string", "minLength": 1, "maxLength": 255,
-                               "pattern": "^[ -~]+$"},
-                }
-            ]  # fmt: skip
+    def _add(self, rule: str, operation: Operation) -> None:
+        """Route requests to the operation, and let the document know its schemas."""
+
+        @functools.wraps(operation.function)
+        def view(**path: Any) -> Response:
+            return operation.respond(path)
+
+        view.permission = operation.permission  # type: ignore[attr-defined]
+        view.operation = operation  # type: ignore[attr-defined]
+        view._apidoc = self._schemas_of(operation)  # type: ignore[attr-defined]
+        self.add_url_rule(rule, view.__name__, view, methods=[operation.method])
+
+    def _schemas_of(self, operation: Operation) -> dict[str, Any]:
+        """What flask-smorest draws parameters, body and answers from.
+
+        Its own decorators would parse and dump as well, so only what they note is taken;
+        `webapp/api/framework/descriptions.py` adds the rest.
+        """
+
+        def documented() -> None: ...
+
+        notes: Any = documented
+        if operation.body is not None:
+            notes = self.arguments(operation.body, required=operation.body_required)(notes)
+        if operation.query is not None:
+            notes = self.arguments(operation.query, location="query")(notes)
+        binary = operation.content_type is not None
+        shape: Any = {"type": "string", "format": "binary"} if binary else operation.out
+        notes = self.response(operation.status, shape, content_type=operation.content_type)(notes)
+        for status, schema in operation.answers.items():
+            notes = self.alt_response(status, schema=schema)(notes)
+        found: dict[str, Any] = notes._apidoc
+        return found
 
 
 def json_body(required: bool) -> Any:

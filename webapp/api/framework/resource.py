@@ -11,15 +11,18 @@ from flask import request
 from marshmallow import Schema, ValidationError, fields, validate
 from webargs.fields import DelimitedList
 
+from models.db.base import Versioned
 from models.db.tenancy import current_principal
 from webapp.api.framework.operations import ApiBlueprint
 from webapp.auth.permissions import demand
-from webapp.http.responses import ApiResponse, expected_row_version
+from webapp.http.responses import ApiResponse
 from webapp.schemas.common import Input, Output, PlainText, Related
+from webapp.services.common.exceptions import DomainError
 from webapp.services.common.reads import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest, RecordQuery
 
 Path = Callable[..., Any]
-Rows = list[dict[str, Any]]  # named here: inside Crud, `list` is the operation
+Rows = list[dict[str, Any]]  # named here: inside Resource, `list` is the operation
+Errors = tuple[type[DomainError], ...]
 
 _NO_QUERY: Mapping[str, Any] = {}
 
@@ -136,6 +139,7 @@ class Resource:
         self.filters = dict(filters or {})
         self.rule = rule
         self.trash = trash
+        self.has_etag = issubclass(records.model, Versioned)
         self.id_name = f"{singular}_id"
         self.one_rule = f"{rule}/<uuid:{self.id_name}>"
         self.pascal = "".join(part.capitalize() for part in singular.split("_"))
@@ -174,12 +178,15 @@ class Resource:
             return self.answer(path, query=query or {})
 
         self._register("GET", self.one_rule, retrieved, f"get_{self.singular}", summary, "read",
-                       query=query, out=self.out)  # fmt: skip
+                       query=query, out=self.out, has_etag=self.has_etag)  # fmt: skip
 
-    def create(self, summary: str, schema: type[Schema], service: Path) -> None:
+    def create(
+        self, summary: str, schema: type[Schema], service: Path, *, errors: Errors = ()
+    ) -> None:
         """POST a new one. The service gets the checked body and the path's ids.
 
-        It returns the row as the query reads it, or the record, which is then read.
+        It returns the row as the query reads it, or the record, which is then read. `errors`, here
+        and below, are what the service raises beyond the usual (`ApiBlueprint.operation`).
         """
 
         def created(body: dict[str, Any], **path: UUID) -> ApiResponse:
@@ -196,29 +203,35 @@ class Resource:
             return answer
 
         self._register("POST", self.rule, created, f"create_{self.singular}", summary, "write",
-                       body=schema, out=self.out, status=201)  # fmt: skip
+                       body=schema, out=self.out, status=201, has_etag=self.has_etag,
+                       errors=errors)  # fmt: skip
 
-    def update(self, summary: str, schema: type[Schema], service: Path) -> None:
+    def update(
+        self, summary: str, schema: type[Schema], service: Path, *, errors: Errors = ()
+    ) -> None:
         """PUT changes to some fields; the service gets id, changes and expected row version."""
 
-        def updated(body: dict[str, Any], **path: UUID) -> ApiResponse:
+        def updated(
+            body: dict[str, Any], *, expected_row_version: int | None, **path: UUID
+        ) -> ApiResponse:
             if not body:
                 raise ValidationError("Name at least one field to change.")
-            service(body, expected_row_version=expected_row_version(), **path)
+            service(body, expected_row_version=expected_row_version, **path)
             return self.answer(path)
 
         self._register("PUT", self.one_rule, updated, f"update_{self.singular}", summary, "write",
-                       body=schema, out=self.out)  # fmt: skip
+                       body=schema, out=self.out, if_match=True, has_etag=self.has_etag,
+                       errors=errors)  # fmt: skip
 
-    def delete(self, summary: str, service: Path) -> None:
+    def delete(self, summary: str, service: Path, *, errors: Errors = ()) -> None:
         """DELETE: 204."""
 
-        def deleted(**path: UUID) -> ApiResponse:
-            service(expected_row_version=expected_row_version(), **path)
+        def deleted(*, expected_row_version: int | None, **path: UUID) -> ApiResponse:
+            service(expected_row_version=expected_row_version, **path)
             return ApiResponse(204)
 
         self._register("DELETE", self.one_rule, deleted, f"delete_{self.singular}", summary,
-                       "write", status=204)  # fmt: skip
+                       "write", status=204, if_match=True, errors=errors)  # fmt: skip
 
     def action(
         self,
@@ -230,20 +243,24 @@ class Resource:
         body_required: bool = False,
         permission: str | None = None,
         records: RecordQuery | None = None,
+        errors: Errors = (),
     ) -> None:
         """POST …/<verb>: the service gets the checked body (if any), id and expected version.
 
         `records` is the query that still finds the record when this action takes it off the list.
         """
 
-        def acted(body: dict[str, Any] | None = None, **path: UUID) -> ApiResponse:
+        def acted(
+            body: dict[str, Any] | None = None, *, expected_row_version: int | None, **path: UUID
+        ) -> ApiResponse:
             given = {} if body is None else {"values": body}
-            service(expected_row_version=expected_row_version(), **given, **path)
+            service(expected_row_version=expected_row_version, **given, **path)
             return self.answer(path, records=records)
 
         self._register("POST", f"{self.one_rule}/{verb}", acted, f"{verb}_{self.singular}",
                        summary, "write", body=body, body_required=body_required, out=self.out,
-                       permission=permission)  # fmt: skip
+                       permission=permission, if_match=True, has_etag=self.has_etag,
+                       errors=errors)  # fmt: skip
 
     def answer(
         self,

@@ -34,7 +34,7 @@ jobs.list("List jobs")
 
 
 # Who asked for a signature may follow its job: a 202 answer sends them here.
-@blueprint.operation("GET", "/<uuid:job_id>", permission="sales:read", out=JobOut)
+@blueprint.operation("GET", "/<uuid:job_id>", permission="sales:read", out=JobOut, has_etag=True)
 def get_job(job_id: UUID) -> ApiResponse:
     """Retrieve a job; its attempts and errors only with the permission jobs:read"""
     row = JOBS.get(job_id)

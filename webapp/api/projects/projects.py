@@ -9,6 +9,7 @@ from webapp.api.framework.operations import ApiBlueprint
 from webapp.api.framework.resource import Resource
 from webapp.schemas.common import StateIn, reference
 from webapp.schemas.projects import AdvanceIn, ProjectChange, ProjectCreate, ProjectOut
+from webapp.services.common.exceptions import InvalidTransition
 from webapp.services.projects import commands
 from webapp.services.projects.phases import advance_project
 from webapp.services.projects.queries import PROJECTS
@@ -32,6 +33,14 @@ projects = Resource(
 projects.list("List projects")
 projects.create("Create a project", ProjectCreate, commands.create_project)
 projects.retrieve("Retrieve a project")
-projects.update("Update a project", ProjectChange, commands.update_project)
+projects.update(
+    "Update a project", ProjectChange, commands.update_project, errors=(InvalidTransition,)
+)
 projects.delete("Delete a project and what is below it", commands.trash_project)
-projects.action("advance", "Advance a project to its next phase", advance_project, body=AdvanceIn)
+projects.action(
+    "advance",
+    "Advance a project to its next phase",
+    advance_project,
+    body=AdvanceIn,
+    errors=(InvalidTransition,),
+)

@@ -14,7 +14,7 @@ from models.sales import Proposal
 from models.states import PROPOSAL
 from webapp.api.framework.operations import ApiBlueprint
 from webapp.api.framework.resource import Resource
-from webapp.http.responses import ApiResponse, expected_row_version
+from webapp.http.responses import ApiResponse
 from webapp.http.wait import wait_for_result
 from webapp.schemas.common import NAME_LENGTH, PlainText, StateIn, reference
 from webapp.schemas.sales import (
@@ -30,6 +30,12 @@ from webapp.schemas.sales import (
     SigningResult,
 )
 from webapp.services.common import secrets
+from webapp.services.common.exceptions import (
+    AlreadySigned,
+    ContentChanged,
+    Expired,
+    InvalidTransition,
+)
 from webapp.services.sales import drafting, sending
 from webapp.services.sales.content import client_of
 from webapp.services.sales.preview import preview_signature
@@ -59,13 +65,19 @@ proposals.create("Create a draft proposal", ProposalCreate, drafting.create_prop
 proposals.retrieve("Retrieve a proposal")
 proposals.update("Edit a draft proposal", ProposalChange, drafting.update_proposal)
 proposals.delete("Delete a proposal", drafting.trash_proposal)
-proposals.action("revise", "Make a new version, back in Draft", sending.revise_proposal)
+proposals.action(
+    "revise",
+    "Make a new version, back in Draft",
+    sending.revise_proposal,
+    errors=(InvalidTransition,),
+)
 proposals.action(
     "decline",
     "Record that the client declined",
     sending.decline_proposal,
     body=DeclineIn,
     body_required=True,
+    errors=(InvalidTransition, Expired),
 )
 
 
@@ -83,14 +95,14 @@ def _with_signing_url(answer: ApiResponse) -> ApiResponse:
     "/<uuid:proposal_id>/send",
     permission="sales:write",
     out=SentProposalOut,
+    if_match=True,
+    has_etag=True,
     after_commit=_with_signing_url,
 )
-def send_proposal(proposal_id: UUID) -> ApiResponse:
+def send_proposal(proposal_id: UUID, *, expected_row_version: int | None) -> ApiResponse:
     """Send a proposal to its contact for signing"""
     secret_key = current_app.config["SETTINGS"].secret_key
-    link = sending.send_proposal(
-        proposal_id, secret_key, expected_row_version=expected_row_version()
-    )
+    link = sending.send_proposal(proposal_id, secret_key, expected_row_version=expected_row_version)
     answer = proposals.answer({"proposal_id": proposal_id})
     answer.body["link_id"] = str(link.id)
     answer.headers["Cache-Control"] = "no-store"
@@ -102,6 +114,7 @@ def send_proposal(proposal_id: UUID) -> ApiResponse:
     "/<uuid:proposal_id>/preview-signature",
     permission="sales:read",
     out=SigningPreview,
+    errors=(AlreadySigned, InvalidTransition, Expired),
 )
 def preview_proposal_signature(proposal_id: UUID) -> dict[str, Any]:
     """Show exactly what signing would create, and create nothing"""
@@ -131,9 +144,14 @@ def accepted_answer(proposal: dict[str, Any], brief: dict[str, Any]) -> ApiRespo
     body_required=False,
     out=SigningResult,
     answers={202: SigningAccepted},
+    if_match=True,
+    waits=True,
+    errors=(AlreadySigned, InvalidTransition, Expired, ContentChanged),
     after_commit=lambda answer: wait_for_result(answer, signing_result),
 )
-def sign(body: dict[str, Any], proposal_id: UUID) -> ApiResponse:
+def sign(
+    body: dict[str, Any], proposal_id: UUID, *, expected_row_version: int | None
+) -> ApiResponse:
     """Record a client's signature and create what it promises"""
     evidence = Evidence(
         signer_name=body.get("signer_name") or _contact_name(proposal_id),
@@ -144,7 +162,7 @@ def sign(body: dict[str, Any], proposal_id: UUID) -> ApiResponse:
         user_agent=request.user_agent.string[:512] or None,
         recorded_by=current_principal().label[:NAME_LENGTH],
     )
-    signed = sign_proposal(proposal_id, evidence, expected_row_version=expected_row_version())
+    signed = sign_proposal(proposal_id, evidence, expected_row_version=expected_row_version)
     return accepted_answer(proposals.answer({"proposal_id": proposal_id}).body, signed.job)
 
 

@@ -18,6 +18,13 @@ from webapp.schemas.sales import (
     PublicSigningResult,
     SignIn,
 )
+from webapp.services.common.exceptions import (
+    AlreadySigned,
+    ContentChanged,
+    Expired,
+    InvalidTransition,
+    LinkReplaced,
+)
 from webapp.services.sales.queries import created_by, linked_to_caller, signed_document
 from webapp.services.sales.sending import decline_by_link
 from webapp.services.sales.signing import sign_by_link
@@ -45,6 +52,7 @@ def _result(_accepted: dict[str, Any]) -> dict[str, Any]:
     permission="link:read",
     credential=signing_link_context,
     out=PublicProposalOut,
+    errors=(LinkReplaced,),
 )
 def get_public_proposal(token: str) -> dict[str, Any]:
     """Read the proposal of a signing link"""
@@ -59,6 +67,8 @@ def get_public_proposal(token: str) -> dict[str, Any]:
     body=SignIn,
     out=PublicSigningResult,
     answers={202: PublicSigningAccepted},
+    waits=True,
+    errors=(LinkReplaced, AlreadySigned, InvalidTransition, Expired, ContentChanged),
     after_commit=lambda answer: wait_for_result(answer, _result),
 )
 def sign_public_proposal(body: dict[str, Any], token: str) -> ApiResponse:
@@ -83,6 +93,7 @@ def sign_public_proposal(body: dict[str, Any], token: str) -> ApiResponse:
     permission="link:read",
     credential=signing_link_context,
     out=PublicSigningResult,
+    errors=(LinkReplaced,),
 )
 def get_public_signing_result(token: str) -> dict[str, Any]:
     """Retrieve what signing created; `engagement` is null until it is there"""
@@ -97,6 +108,7 @@ def get_public_signing_result(token: str) -> dict[str, Any]:
     credential=signing_link_context,
     body=DeclineIn,
     out=PublicProposalOut,
+    errors=(LinkReplaced, InvalidTransition, Expired),
 )
 def decline_public_proposal(body: dict[str, Any], token: str) -> dict[str, Any]:
     """Decline the proposal of a signing link, with a reason"""
@@ -110,6 +122,7 @@ def decline_public_proposal(body: dict[str, Any], token: str) -> dict[str, Any]:
     permission="link:read",
     credential=signing_link_context,
     content_type="application/pdf",
+    errors=(LinkReplaced,),
 )
 def get_public_signed_document(token: str) -> ApiResponse:
     """Download the signed PDF of a signing link"""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from webapp.api.framework.operations import ApiBlueprint
-from webapp.auth.guard import open_to_all
 from webapp.extensions import limiter
 from webapp.schemas.sales import VerificationOut
 from webapp.services.common.exceptions import NotFound
@@ -17,10 +16,12 @@ blueprint = ApiBlueprint(
 limiter.limit("30/minute")(blueprint)
 
 
-@blueprint.get("/<string:sha256>")
-@open_to_all("anybody who holds a document may check it, and learns only what stands in it")
-@blueprint.response(200, VerificationOut)
-@blueprint.doc(security=[], operationId="get_verification")
+@blueprint.operation(
+    "GET",
+    "/<string:sha256>",
+    open_because="anybody who holds a document may check it, and learns only what stands in it",
+    out=VerificationOut,
+)
 def get_verification(sha256: str) -> dict[str, Any]:
     """Verify a signed document by its SHA-256, in hexadecimal; 404 if it is not on record"""
     sha256 = sha256.lower()
