@@ -179,6 +179,13 @@ MUTANTS: tuple[Mutant, ...] = (
         _twins("make_a_contact"),
     ),
     without(
+        "every tag of If-Match but one",
+        "webapp/api/framework/operations.py",
+        "        for row_version in others:\n",
+        "        for row_version in ():\n",
+        "tests/http/test_if_match.py::test_any_of_the_listed_tags_may_match",
+    ),
+    without(
         "the answer that stands, whatever fails after the commit",
         "webapp/http/wait.py",
         "    except Exception as error:\n",
