@@ -13,6 +13,7 @@ READING = "webapp/services/common/reads.py"
 
 _bad = "tests/api/test_bad_input.py::{}".format
 _expiry = "tests/api/sales/test_expiry.py::test_{}".format
+_links = "tests/api/sales/test_links.py::test_{}".format
 _flow = "tests/scenarios/test_flow.py::{}".format
 _messages = "tests/api/conversations/test_messages.py::test_{}".format
 _phases = "tests/api/projects/test_phases.py::test_{}".format
@@ -50,6 +51,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "select(func.clock_timestamp())",
         "select(func.now())",
         _expiry("a_signature_that_waited_until_the_proposal_had_expired_comes_too_late"),
+    ),
+    without(
+        "the version in what a link reads of the signature",
+        "webapp/services/sales/queries.py",
+        "& (Signature.version == SigningLink.version),",
+        ",",
+        _links("what_a_replaced_link_reads_of_the_signature_is_nothing"),
     ),
     without(
         "the state machines",

@@ -150,7 +150,7 @@ def _checked(schema: Schema, body: dict[str, Any]) -> dict[str, Any]:
 @blueprint.get("/<string:token>/signed.pdf")
 @requires("link:read", credential=signing_link_context)
 def signed_pdf(token: str) -> Response | AnyResponse:
-    proposal = linked_to_caller(even_replaced=True)
+    proposal = linked_to_caller()
     if not proposal["has_document"]:
         return to_page()
     document = signed_document(proposal["id"])

@@ -125,19 +125,16 @@ _LINKED = CompiledQuery.of(
         Proposal.status,
         Proposal.version,
         Proposal.viewed_at,
-        Proposal.signed_at,
-        Proposal.number,
-        Proposal.name,
         Proposal.deleted_at,
         (Proposal.valid_until <= func.now()).label("is_past"),
         SigningLink.version.label("link_version"),
         SigningLink.revoked_at,
         ProposalVersion.content,
         ProposalVersion.content_sha256,
-        Organization.name.label("organization_name"),
         Organization.timezone,
         Signature.id.label("signature_id"),
         Signature.signer_name,
+        Signature.signed_at,
         SignedDocument.id.label("document_id"),
     )
     .select_from(SigningLink)
@@ -155,8 +152,9 @@ _LINKED = CompiledQuery.of(
     )
     .outerjoin(
         Signature,
-        (Signature.organization_id == Proposal.organization_id)
-        & (Signature.proposal_id == Proposal.id),
+        (Signature.organization_id == SigningLink.organization_id)
+        & (Signature.proposal_id == SigningLink.proposal_id)
+        & (Signature.version == SigningLink.version),  # never that of a newer version
     )
     .outerjoin(
         SignedDocument,
@@ -206,7 +204,9 @@ def job_state(job_id: UUID) -> dict[str, Any]:
 def proposal_behind_link(credential_id: UUID, *, even_replaced: bool = False) -> dict[str, Any]:
     """What the holder of a signing link may read, and where the proposal stands.
 
-    Raises LinkReplaced for a link whose version was revised, NotFound for a deleted proposal.
+    A link opens its own version: with `even_replaced`, one whose version was revised reads what
+    it read before, and that it was revised; nothing of what came after. Raises LinkReplaced for
+    such a link otherwise, NotFound for a deleted proposal.
     """
     row = _LINKED.one(credential_id=credential_id)
     if row is None or row["deleted_at"] is not None:
@@ -214,7 +214,7 @@ def proposal_behind_link(credential_id: UUID, *, even_replaced: bool = False) ->
     if row["revoked_at"] is not None or row["link_version"] != row["version"]:
         if not even_replaced:
             raise LinkReplaced()
-        row["status"] = "revised"
+        row |= {"status": "revised", "viewed_at": None}
     elif row["status"] == "sent" and row["is_past"]:
         row["status"] = "expired"  # the beat job writes it down; the clock has decided already
     return {

@@ -1,0 +1,67 @@
+"""A signing link opens its own version, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from tests.support.tenants import Api, Tenant, a_signature
+
+
+@pytest.fixture
+def replaced(api: Api, anybody: Api, tenant: Tenant) -> dict[str, Any]:
+    """A proposal sent to Robin, then revised for Ida, who signed; as it was sent to Robin."""
+    first = api.send_proposal()
+    path = f"/api/proposals/{first['id']}"
+    api.made(f"{path}/revise")
+    contact = {"first_name": "Ida", "last_name": "Secret", "email": "ida.secret@example.com"}
+    api.put(path, {"contact": contact, "name": "For Ida alone"})
+    second = api.made(f"{path}/send")
+    second["token"] = second["signing_url"].rsplit("/", 1)[1]
+    signature = a_signature(
+        second["content_sha256"], signer_name="Ida Secret", signer_email="ida.secret@example.com"
+    )
+    signed = anybody.post(
+        f"/api/public/proposals/{second['token']}/sign", signature, Prefer="respond-async"
+    )
+    assert signed.status == 202
+    tenant.run_jobs()
+    assert anybody.get(f"/sign/{second['token']}/signed.pdf").content.startswith(b"%PDF-")
+    return first
+
+
+@pytest.mark.parametrize("rest", ["", "/signed.pdf"])
+def test_the_page_of_a_replaced_link_tells_nothing_of_the_newer_version(
+    app: Flask, replaced: dict[str, Any], rest: str
+) -> None:
+    answer = app.test_client().get(f"/sign/{replaced['token']}{rest}", follow_redirects=True)
+    assert answer.status_code == 410
+    assert "There is a newer version" in answer.text
+    assert "Ida" not in answer.text
+
+
+@pytest.mark.parametrize("rest", ["", "/result", "/signed.pdf"])
+def test_a_program_with_a_replaced_link_learns_nothing_of_the_newer_version(
+    anybody: Api, replaced: dict[str, Any], rest: str
+) -> None:
+    answer = anybody.get(f"/api/public/proposals/{replaced['token']}{rest}")
+    assert answer.status == 410
+    assert answer.json["type"] == "/problems/link-replaced"
+    assert "Ida" not in answer.text
+
+
+def test_what_a_replaced_link_reads_of_the_signature_is_nothing(
+    tenant: Tenant, replaced: dict[str, Any]
+) -> None:
+    from webapp.services.sales.queries import proposal_behind_link
+
+    [link] = tenant.rows(
+        "SELECT credential_id FROM signing_links WHERE organization_id = %(organization_id)s"
+        " AND version = 1"
+    )
+    seen = tenant.run(lambda: proposal_behind_link(link["credential_id"], even_replaced=True))
+    assert seen["status"] == "revised"
+    about_the_signature = ("signed_at", "viewed_at", "signature_id", "signer_name", "has_document")
+    assert not any(seen[name] for name in about_the_signature)
