@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.support.tenants import Api, Tenant, a_signature
+from tests.support.tenants import Api, Tenant, a_proposal, a_signature
 
 
 @pytest.fixture
@@ -65,3 +65,43 @@ def test_what_a_replaced_link_reads_of_the_signature_is_nothing(
     assert seen["status"] == "revised"
     about_the_signature = ("signed_at", "viewed_at", "signature_id", "signer_name", "has_document")
     assert not any(seen[name] for name in about_the_signature)
+
+
+def test_the_202_of_a_client_points_to_a_result_that_the_link_may_read(
+    api: Api, anybody: Api, tenant: Tenant
+) -> None:
+    proposal = api.send_proposal()
+    path = f"/api/public/proposals/{proposal['token']}"
+    first, again = (
+        api.sign(proposal, client=anybody, Idempotency_Key="once", Prefer="respond-async")
+        for _ in range(2)
+    )
+    for answer in (first, again):
+        assert (answer.status, answer.headers["Location"]) == (202, f"{path}/result")
+    followed = anybody.get(first.headers["Location"])
+    assert (followed.status, followed.json["engagement"]) == (200, None)
+    tenant.run_jobs("sales.fulfil_signature")
+    assert anybody.get(first.headers["Location"]).json["engagement"]["status"] == "Active"
+
+
+def test_no_kept_answer_holds_a_links_token(api: Api, anybody: Api, tenant: Tenant) -> None:
+    draft = api.made("/api/proposals", a_proposal())
+    path = f"/api/proposals/{draft['id']}"
+    sent = api.made(f"{path}/send", Idempotency_Key="send")
+    token = sent["signing_url"].rsplit("/", 1)[1]
+    signed = api.sign({**sent, "token": token}, client=anybody, Idempotency_Key="sign")
+    assert signed.status == 202
+    kept = tenant.rows(
+        "SELECT body::text FROM idempotency_keys WHERE organization_id = %(organization_id)s"
+    )
+    assert len(kept) == 2
+    assert not [row for row in kept if token in row["body"]]
+
+
+def test_the_answer_that_shows_a_link_is_stored_by_nobody(api: Api) -> None:
+    draft = api.made("/api/proposals", a_proposal())
+    for _ in range(2):
+        sent = api.post(f"/api/proposals/{draft['id']}/send", Idempotency_Key="send")
+        assert "/sign/" in sent.json["signing_url"]
+        assert sent.headers["Cache-Control"] == "no-store"
+        assert sent.headers["ETag"]

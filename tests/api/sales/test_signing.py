@@ -21,14 +21,10 @@ def test_signing_answers_with_everything_it_created(live: Live) -> None:
     assert body["order"]["engagement_id"] == body["engagement"]["id"]
 
 
-def test_signing_asynchronously_answers_with_the_job_to_follow(live: Live) -> None:
+def test_signing_asynchronously_answers_with_the_result_to_ask_for(live: Live) -> None:
     proposal = live.send_proposal()
     answer = live.api.sign(proposal, client=live.client)
     assert answer.status == 202
     assert answer.headers["Preference-Applied"] == "respond-async"
-    assert answer.headers["Location"] == f"/api/jobs/{answer.json['job']['id']}"
-    token = proposal["token"]
-    created = eventually(
-        lambda: live.client.get(f"/api/public/proposals/{token}/result").json["engagement"]
-    )
+    created = eventually(lambda: live.client.get(answer.headers["Location"]).json["engagement"])
     assert created["status"] == "Active"

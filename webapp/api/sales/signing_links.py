@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import request
+
 from webapp.api.framework.operations import ApiBlueprint
 from webapp.api.sales.proposals import pdf_answer
 from webapp.auth.credentials import signing_link_context
@@ -46,6 +48,17 @@ def _result(_accepted: dict[str, Any]) -> dict[str, Any]:
     return {name: body[name] for name in ("proposal", "engagement", "projects", "order")}
 
 
+def _wait_by_link(accepted: ApiResponse) -> ApiResponse:
+    """`wait_for_result`, and where the client may ask for the result: the job is not theirs.
+
+    The address holds the token, so it is added here: what is kept for retries is stored before.
+    """
+    if accepted.status == 202:
+        token = (request.view_args or {})["token"]
+        accepted.headers["Location"] = f"/api/public/proposals/{token}/result"
+    return wait_for_result(accepted, _result)
+
+
 @blueprint.operation(
     "GET",
     "/<string:token>",
@@ -69,7 +82,7 @@ def get_public_proposal(token: str) -> dict[str, Any]:
     answers={202: PublicSigningAccepted},
     waits=True,
     errors=(LinkReplaced, AlreadySigned, InvalidTransition, Expired, ContentChanged),
-    after_commit=lambda answer: wait_for_result(answer, _result),
+    after_commit=_wait_by_link,
 )
 def sign_public_proposal(body: dict[str, Any], token: str) -> ApiResponse:
     """Sign the proposal of a signing link"""
@@ -83,8 +96,7 @@ def sign_public_proposal(body: dict[str, Any], token: str) -> ApiResponse:
         )
     )
     job = PublicSigningAccepted().dump({"job": signed.job})["job"]
-    answer = {"proposal": _PROPOSAL.dump(linked_to_caller()), "job": job}
-    return ApiResponse(202, answer, {"Location": f"/api/jobs/{signed.job['id']}"})
+    return ApiResponse(202, {"proposal": _PROPOSAL.dump(linked_to_caller()), "job": job})
 
 
 @blueprint.operation(
