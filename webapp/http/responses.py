@@ -47,7 +47,7 @@ class ApiResponse:
         headers = dict(self.headers)
         if self.row_version is not None:
             headers["ETag"] = etag(self.row_version, payload)
-            headers["Cache-Control"] = "private, no-cache"
+            headers.setdefault("Cache-Control", "private, no-cache")
             if "If-None-Match" in request.headers and request.method in ("GET", "HEAD"):
                 wanted = request.if_none_match
                 if wanted.contains(headers["ETag"].strip('"')):
