@@ -29,6 +29,12 @@ from models.db.constraints import (
 from models.states import CONTRACT, PROPOSAL
 
 SIGNATURE_METHODS = ("typed", "drawn", "recorded")
+# A drawn signature is a PNG of at most so many bytes, kept as a data URL: base64 makes four
+# characters of three bytes. A typed one is a name.
+MAX_DRAWING_BYTES = 500_000
+DRAWING_PREFIX = "data:image/png;base64,"
+MAX_DRAWING_LENGTH = len(DRAWING_PREFIX) + (MAX_DRAWING_BYTES + 2) // 3 * 4
+MAX_TYPED_LENGTH = 255
 
 
 class Proposal(Versioned, SoftDeletable, TenantRecord):

@@ -14,6 +14,7 @@ READING = "webapp/services/common/reads.py"
 _bad = "tests/api/test_bad_input.py::{}".format
 _expiry = "tests/api/sales/test_expiry.py::test_{}".format
 _links = "tests/api/sales/test_links.py::test_{}".format
+_marks = "tests/services/sales/test_signature_marks.py::test_{}".format
 _flow = "tests/scenarios/test_flow.py::{}".format
 _messages = "tests/api/conversations/test_messages.py::test_{}".format
 _phases = "tests/api/projects/test_phases.py::test_{}".format
@@ -58,6 +59,21 @@ MUTANTS: tuple[Mutant, ...] = (
         "& (Signature.version == SigningLink.version),",
         ",",
         _links("what_a_replaced_link_reads_of_the_signature_is_nothing"),
+    ),
+    without(
+        "the limit of a typed signature",
+        SIGNING,
+        'elif self.method == "typed" and len(data) > MAX_TYPED_LENGTH:',
+        "elif False:",
+        _marks("a_signature_is_a_name_or_a_drawing_of_bounded_size"),
+    ),
+    without(
+        "the pixels that a drawing may have",
+        "webapp/services/sales/signed_document.py",
+        "not 0 < width * height <= PNG_MAX_PIXELS",
+        "not 0 < width * height",
+        "tests/services/sales/test_signed_document.py"
+        "::test_a_bad_image_is_refused_at_the_door_and_does_not_stop_the_document",
     ),
     without(
         "the state machines",

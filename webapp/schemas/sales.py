@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
+from models.sales import MAX_DRAWING_LENGTH
 from models.states import ENGAGEMENT, ORDER, PROPOSAL
 from webapp.schemas.common import (
     EMAIL,
@@ -141,8 +142,10 @@ class RecordSignatureIn(Input):
 
 
 class SignatureMark(Input):
+    """A name of up to 255 characters, or a PNG of up to 500 kB as a data URL."""
+
     method = PlainText(required=True, validate=validate.OneOf(["typed", "drawn"]))
-    data = PlainText(required=True, validate=validate.Length(1, 700_000))
+    data = PlainText(required=True, validate=validate.Length(1, MAX_DRAWING_LENGTH))
 
 
 class SignIn(Input):

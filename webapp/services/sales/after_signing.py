@@ -84,7 +84,11 @@ def signature_facts(signature_id: UUID) -> dict[str, Any]:
         )
     )
     return _facts(_content(signature)) | {
-        "signature": {"signer_name": signature.signer_name, "signed_at": signature.signed_at},
+        "signature": {
+            "signer_name": signature.signer_name,
+            "signed_at": signature.signed_at,
+            "recorded_by": signature.recorded_by,
+        },
         "engagement": created["engagement"],
         "projects": projects,
         "order": created["order"],

@@ -135,6 +135,7 @@ _LINKED = CompiledQuery.of(
         Signature.id.label("signature_id"),
         Signature.signer_name,
         Signature.signed_at,
+        Signature.recorded_by,
         SignedDocument.id.label("document_id"),
     )
     .select_from(SigningLink)
@@ -228,6 +229,7 @@ def proposal_behind_link(credential_id: UUID, *, even_replaced: bool = False) ->
         "timezone": row["timezone"],
         "signature_id": row["signature_id"],
         "signer_name": row["signer_name"],
+        "recorded_by": row["recorded_by"],
         "has_document": row["document_id"] is not None,
     }
 

@@ -20,6 +20,8 @@ from typing import Any
 import rfc8785
 import typst
 
+from models.sales import DRAWING_PREFIX, MAX_DRAWING_BYTES
+
 TEMPLATE = Path(__file__).with_name("signed_document.typ")
 FONTS = typst.Fonts(include_system_fonts=False)
 
@@ -29,10 +31,11 @@ MONTHS = (
     *("July", "August", "September", "October", "November", "December"),
 )
 
-PNG_PREFIX = "data:image/png;base64,"
+METHODS = {"typed": "Typed name", "drawn": "Drawn by hand", "recorded": "Recorded by {}"}
+
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type; a palette is not what a canvas writes
-PNG_MAX_PIXELS = 4_000_000  # 200 kB can inflate to 200 MB: bound what is drawn, not only what came
+PNG_MAX_PIXELS = 4_000_000  # 500 kB can inflate to 500 MB: bound what is drawn, not only what came
 
 # What could hide or reorder text on paper: control characters and bidirectional overrides.
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -76,7 +79,7 @@ def render_signed_document(content: Mapping[str, Any], signature: Mapping[str, A
     return bytes(pdf)
 
 
-def is_png_data_url(data: str, max_bytes: int = 200_000) -> bool:
+def is_png_data_url(data: str, max_bytes: int = MAX_DRAWING_BYTES) -> bool:
     """Say whether `data` is a `data:image/png;base64,` URL of a drawable PNG.
 
     `max_bytes` bounds the decoded file. The image is read to its last pixel: 8 bits a channel,
@@ -89,13 +92,14 @@ def is_png_data_url(data: str, max_bytes: int = 200_000) -> bool:
     return True
 
 
-def _read_png(data: str, max_bytes: int = 200_000) -> bytes:
+def _read_png(data: str, max_bytes: int = MAX_DRAWING_BYTES) -> bytes:
     """Return the PNG in a data URL, reduced to the chunks that draw it. Raises ValueError."""
     # Checked before decoding: base64 is four characters for three bytes.
-    if not data.startswith(PNG_PREFIX) or len(data) > len(PNG_PREFIX) + (max_bytes + 2) // 3 * 4:
+    longest = len(DRAWING_PREFIX) + (max_bytes + 2) // 3 * 4
+    if not data.startswith(DRAWING_PREFIX) or len(data) > longest:
         raise ValueError("not a PNG data URL, or too large")
     try:
-        png = base64.b64decode(data[len(PNG_PREFIX) :], validate=True)
+        png = base64.b64decode(data[len(DRAWING_PREFIX) :], validate=True)
     except binascii.Error as error:
         raise ValueError("not base64") from error
     if len(png) > max_bytes or not png.startswith(PNG_SIGNATURE):
@@ -186,6 +190,7 @@ def _proposal_view(content: Mapping[str, Any]) -> dict[str, Any]:
 def _signature_view(signature: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the signature block and the certificate print."""
     drawn = signature["method"] == "drawn"
+    recorded_by = _text(signature.get("recorded_by"))
     png: list[int] = []
     if drawn:
         try:
@@ -199,8 +204,9 @@ def _signature_view(signature: Mapping[str, Any]) -> dict[str, Any]:
         "name": _text(signature["signer_name"]),
         # What was typed is the signature, even where it differs from the name.
         "written": _text(signature["signer_name"] if drawn else signature["data"]),
+        "by_staff": signature["method"] == "recorded",
         "email": _text(signature["signer_email"]),
-        "method": "Drawn by hand" if drawn else "Typed name",
+        "method": METHODS[signature["method"]].format(recorded_by),
         "signed_day": _day(signature["signed_at"]),
         "signed_at": _moment(signature["signed_at"]),
         "id": _text(signature["id"]),
@@ -209,7 +215,7 @@ def _signature_view(signature: Mapping[str, Any]) -> dict[str, Any]:
         "locale": _text(signature.get("locale")),
         "consent_text": _text(signature["consent_text"]),
         "consent_version": _text(signature["consent_version"]),
-        "recorded_by": _text(signature.get("recorded_by")),
+        "recorded_by": recorded_by,
         "verify_url": str(signature["verify_url"]),  # whole, so that it can be copied
         "sha256": [sha256[start : start + 8] for start in range(0, len(sha256), 8)],
     }

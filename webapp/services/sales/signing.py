@@ -15,7 +15,14 @@ from models.crm import Deal
 from models.db.base import db
 from models.db.inserts import insert_records
 from models.db.tenancy import current_organization_id
-from models.sales import Contract, Proposal, Signature
+from models.sales import (
+    MAX_DRAWING_BYTES,
+    MAX_DRAWING_LENGTH,
+    MAX_TYPED_LENGTH,
+    Contract,
+    Proposal,
+    Signature,
+)
 from models.states import CONTRACT, DEAL, PROPOSAL
 from webapp.services.billing.numbers import next_number
 from webapp.services.common.exceptions import AlreadySigned, ContentChanged, Invalid
@@ -23,8 +30,6 @@ from webapp.services.common.writes import create, lock, move, now
 from webapp.services.jobs.enqueue import enqueue
 from webapp.services.sales.sending import check_not_expired, linked_proposal
 from webapp.services.sales.signed_document import is_png_data_url
-
-MAX_DRAWING = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +49,19 @@ class Evidence:
     recorded_by: str | None = None
 
     def check(self) -> None:
-        """Raises Invalid naming `signature.data` for an empty or unreadable signature."""
-        if self.method == "typed" and not (self.data or "").strip():
-            raise Invalid({"signature.data": ["Type your name as your signature."]})
-        if self.method == "drawn" and not is_png_data_url(self.data or "", MAX_DRAWING):
-            raise Invalid({"signature.data": ["The drawing is not a readable PNG; draw again."]})
+        """Raises Invalid naming `signature.data` for one that is empty, too long or unreadable."""
+        data = self.data or ""
+        wrong = None
+        if self.method == "typed" and not data.strip():
+            wrong = "Type your name as your signature."
+        elif self.method == "typed" and len(data) > MAX_TYPED_LENGTH:
+            wrong = f"A typed signature is a name: at most {MAX_TYPED_LENGTH} characters."
+        elif self.method == "drawn" and len(data) > MAX_DRAWING_LENGTH:
+            wrong = f"The drawing is too large: at most {MAX_DRAWING_BYTES // 1000} kB."
+        elif self.method == "drawn" and not is_png_data_url(data):
+            wrong = "The drawing is not a readable PNG; draw again."
+        if wrong:
+            raise Invalid({"signature.data": [wrong]})
 
 
 @dataclass(frozen=True, slots=True)
