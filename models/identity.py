@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.db.base import Base, SoftDeletable, TenantRecord, Versioned, belongs_to, uuid7
+from models.db.constraints import USER_AGENT_LENGTH
 
 ROLES = ("owner", "admin", "member", "viewer")
 CREDENTIAL_KINDS = ("api_key", "session", "signing_link", "portal_link")
@@ -156,6 +157,6 @@ class LoginSession(TenantRecord):
 
     membership_id: Mapped[UUID]
     ip: Mapped[str | None] = mapped_column(String(64))
-    user_agent: Mapped[str | None] = mapped_column(String(512))
+    user_agent: Mapped[str | None] = mapped_column(String(USER_AGENT_LENGTH))
     expires_at: Mapped[dt.datetime]
     revoked_at: Mapped[dt.datetime | None]

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.db.base import SoftDeletable, TenantRecord, Versioned, belongs_to
 from models.db.constraints import (
+    USER_AGENT_LENGTH,
     amount_with_currency,
     at_least,
     currency_form,
@@ -277,7 +278,7 @@ class Signature(TenantRecord):
     consent_version: Mapped[str | None] = mapped_column(String(32))
     locale: Mapped[str | None] = mapped_column(String(35))
     ip: Mapped[str | None] = mapped_column(String(64))
-    user_agent: Mapped[str | None] = mapped_column(String(512))
+    user_agent: Mapped[str | None] = mapped_column(String(USER_AGENT_LENGTH))
     content_sha256: Mapped[str] = mapped_column(String(64))
     signed_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     recorded_by: Mapped[str | None] = mapped_column(String(255))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, Index, text
 
+USER_AGENT_LENGTH = 512
+
 
 def not_blank(column: str = "name") -> CheckConstraint:
     """A text that holds more than spaces (product.md, *Dates*: names are never blank)."""

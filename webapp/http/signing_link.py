@@ -6,6 +6,7 @@ from flask import request
 
 from webapp.auth.credentials import signing_link_context
 from webapp.core.transaction import in_transaction
+from webapp.http.caller import user_agent
 from webapp.services.sales.content import CONSENT_TEXT, CONSENT_VERSION
 from webapp.services.sales.queries import linked_to_caller
 from webapp.services.sales.sending import mark_viewed
@@ -26,7 +27,7 @@ def evidence_of_request(
         consent_version=CONSENT_VERSION,
         locale=next(iter(languages), "")[:35] or None,
         ip=request.remote_addr,
-        user_agent=request.user_agent.string[:512] or None,
+        user_agent=user_agent(),
         content_sha256=content_sha256,
     )
 

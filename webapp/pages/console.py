@@ -16,6 +16,7 @@ from webapp.auth.credentials import session_context, session_of_browser
 from webapp.auth.guard import open_to_all, requires
 from webapp.core.transaction import in_transaction
 from webapp.extensions import limiter
+from webapp.http.caller import user_agent
 from webapp.services.common.exceptions import Forbidden, Unauthorized
 from webapp.services.identity import sessions
 from webapp.services.overview.queries import latest_engagements, latest_proposals
@@ -99,7 +100,7 @@ def log_in() -> Response | AnyResponse:
             attempt,
             secret,
             ip=request.remote_addr,
-            user_agent=request.user_agent.string[:512] or None,
+            user_agent=user_agent(),
         ),
     )
     if not admitted:

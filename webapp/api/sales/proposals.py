@@ -14,6 +14,7 @@ from models.sales import Proposal
 from models.states import PROPOSAL
 from webapp.api.framework.operations import ApiBlueprint
 from webapp.api.framework.resource import Resource
+from webapp.http.caller import user_agent
 from webapp.http.responses import ApiResponse
 from webapp.http.wait import wait_for_result
 from webapp.schemas.common import NAME_LENGTH, PlainText, StateIn, reference
@@ -159,7 +160,7 @@ def sign(
         method="recorded",
         content_sha256=body.get("content_sha256"),
         ip=request.remote_addr,
-        user_agent=request.user_agent.string[:512] or None,
+        user_agent=user_agent(),
         recorded_by=current_principal().label[:NAME_LENGTH],
     )
     signed = sign_proposal(proposal_id, evidence, expected_row_version=expected_row_version)
