@@ -154,7 +154,7 @@ def from_database(error: DBAPIError) -> Response:
     if isinstance(error, IntegrityError):
         constraint = getattr(getattr(error.orig, "diag", None), "constraint_name", None) or ""
         log.warning("constraint_refused", name=constraint)
-        return from_domain(domain.Conflict(f"This conflicts with what is stored ({constraint})."))
+        return from_domain(domain.Conflict("This conflicts with what is stored."))
     if isinstance(error, OperationalError) or isinstance(
         error.orig, (psycopg.OperationalError, psycopg.InterfaceError)
     ):

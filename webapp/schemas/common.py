@@ -19,6 +19,7 @@ from models.states import StateMachine
 
 NAME_LENGTH = 255
 TEXT_LENGTH = 20_000
+REASON_LENGTH = 2_000  # it is told to the activity log, whose jobs hold at most 64 kB
 _MONEY = re.compile(r"\d{1,10}(\.\d{1,2})?")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
@@ -95,6 +96,13 @@ def text(*, required: bool = False, allow_none: bool = True, **kwargs: Any) -> P
         allow_none=allow_none,
         validate=validate.Length(max=TEXT_LENGTH),
         **kwargs,
+    )
+
+
+def reason(*, required: bool = False, allow_none: bool = True) -> PlainText:
+    """Why something was done, up to 2,000 characters."""
+    return PlainText(
+        required=required, allow_none=allow_none, validate=validate.Length(max=REASON_LENGTH)
     )
 
 

@@ -21,6 +21,7 @@ from webapp.schemas.common import (
     StateLabel,
     StateNumber,
     name,
+    reason,
     reference,
     text,
     url,
@@ -134,7 +135,7 @@ class DealChange(Input):
     value = Money(allow_none=True)
     currency = Currency(allow_none=True)
     expected_close_date = Day(allow_none=True)
-    lost_reason = text()
+    lost_reason = reason()
     custom_fields = fields.Dict(keys=PlainText())
 
 

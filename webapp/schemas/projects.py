@@ -20,6 +20,7 @@ from webapp.schemas.common import (
     StateNumber,
     check_order,
     name,
+    reason,
     reference,
     text,
 )
@@ -50,7 +51,7 @@ class ProjectCreate(_ProjectFields):
 class ProjectChange(_ProjectFields):
     """The fields of a project; `reason` goes with a move back (reopening, Testing to Build)."""
 
-    reason = text()
+    reason = reason()
 
 
 class AdvanceIn(Input):

@@ -21,6 +21,7 @@ from webapp.schemas.common import (
     StateNumber,
     WholeNumber,
     name,
+    reason,
     reference,
     text,
 )
@@ -125,7 +126,7 @@ class SentProposalOut(ProposalOut):
 
 
 class DeclineIn(Input):
-    reason = text(required=True, allow_none=False)
+    reason = reason(required=True, allow_none=False)
 
     @validates_schema
     def check(self, data: dict[str, Any], **_: Any) -> None:
