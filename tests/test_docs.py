@@ -208,7 +208,8 @@ def test_every_kind_of_job_is_explained() -> None:
 
 
 @pytest.mark.skipif(
-    shutil.which("curl") is None and "CI" not in os.environ, reason="the examples call curl"
+    shutil.which("curl") is None and "CI" not in os.environ,
+    reason="the examples of the documentation call curl: install it (Debian: apt-get install curl)",
 )
 @pytest.mark.parametrize(
     ("page", "shown_at_the_end"),

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
+from tests.support.browser import HOW_TO_GET_ONE, find
+
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 
@@ -18,9 +20,14 @@ NewPage = Callable[..., Page]
 # For each module: Playwright keeps an event loop running in the thread of the tests.
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    found = find()
+    if found is None:
+        if "CI" in os.environ:
+            pytest.fail(HOW_TO_GET_ONE)
+        pytest.skip(HOW_TO_GET_ONE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=ARGUMENTS
+            executable_path=found.executable, env={**os.environ, **found.env}, args=ARGUMENTS
         )
         yield browser
         browser.close()
