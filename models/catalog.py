@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from models.db.base import SoftDeletable, TenantRecord, Versioned, belongs_to
 from models.db.constraints import (
     at_least,
+    at_most,
     currency_form,
     index,
     json_object,
@@ -23,6 +24,8 @@ from models.db.constraints import (
 
 PRIORITIES = ("low", "normal", "high", "urgent")
 PRIORITY_KNOWN = "priority IN ('low', 'normal', 'high', 'urgent')"
+# A hundred years. A plan beyond it is a slip, and its days could not be written down.
+MAX_DUE_OFFSET_DAYS = 36_500
 
 
 class ProjectTemplate(Versioned, SoftDeletable, TenantRecord):
@@ -49,6 +52,7 @@ class ProjectTemplateMilestone(TenantRecord):
         belongs_to("project_template_id", "project_templates"),
         not_blank(),
         at_least(0, "due_offset_days"),
+        at_most(MAX_DUE_OFFSET_DAYS, "due_offset_days"),
         at_least(0, "position"),
         index("project_template_milestones", "project_template_id", "position"),
     )
@@ -70,6 +74,7 @@ class ProjectTemplateTask(TenantRecord):
         not_blank(),
         CheckConstraint(PRIORITY_KNOWN, name="priority_known"),
         at_least(0, "due_offset_days"),
+        at_most(MAX_DUE_OFFSET_DAYS, "due_offset_days"),
         at_least(0, "position"),
         index("project_template_tasks", "project_template_id", "position"),
         index("project_template_tasks", "milestone_id"),

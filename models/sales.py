@@ -42,8 +42,9 @@ class Proposal(Versioned, SoftDeletable, TenantRecord):
     """An offer to a client.
 
     `version` counts the contents the client was shown; `content_sha256` freezes the current one
-    when it is sent. `engagement_id` is an engagement the signature shall add to;
-    `converted_engagement_id` is the one it did become part of.
+    when it is sent. `engagement_id` is an engagement the signature shall add to, another company's
+    only where staff said so (`allow_other_company`); `converted_engagement_id` is the one it did
+    become part of.
     """
 
     __tablename__ = "proposals"
@@ -106,6 +107,7 @@ class Proposal(Versioned, SoftDeletable, TenantRecord):
     contact_id: Mapped[UUID | None]
     deal_id: Mapped[UUID | None]
     engagement_id: Mapped[UUID | None]
+    allow_other_company: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
     owner_id: Mapped[str] = mapped_column(String(255))
     content_sha256: Mapped[str | None] = mapped_column(String(64))
     sent_at: Mapped[dt.datetime | None]

@@ -29,6 +29,11 @@ def at_least(minimum: int, column: str) -> CheckConstraint:
     return CheckConstraint(f"{column} >= {minimum}", name=f"{column}_minimum")
 
 
+def at_most(maximum: int, column: str) -> CheckConstraint:
+    """A number that is never above `maximum`; NULL passes where the column allows it."""
+    return CheckConstraint(f"{column} <= {maximum}", name=f"{column}_maximum")
+
+
 def in_order(first: str, last: str) -> CheckConstraint:
     """A day that is not before another one; passes when either is unknown."""
     return CheckConstraint(f"{last} >= {first}", name=f"{last}_not_before_{first}")

@@ -41,7 +41,7 @@ ENTRIES = (
         "sales.expire_proposals",
         60,
         "SELECT DISTINCT organization_id FROM proposals"
-        " WHERE status = 'sent' AND valid_until <= now()",
+        " WHERE status = 'sent' AND valid_until <= now() AND deleted_at IS NULL",
     ),
     Entry("deletion.purge", 24 * 3600, EVERYBODY),
     Entry(

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
 from sqlalchemy import Engine, text
 
+from models.db.base import db
 from tasks.runtime.dispatcher import dispatcher_engine
 from tasks.runtime.jobs import TASKS
 from tasks.runtime.schedule import ENTRIES, EVERYBODY, Entry, open_slot
 from tests.support.kinds import a_kind
-from tests.support.tenants import Tenant
+from tests.support.tenants import Api, Tenant
 from webapp.services.jobs.kinds import KINDS
 
 
@@ -49,3 +51,23 @@ def test_expiring_is_asked_only_where_something_has_expired(engine: Engine, tena
     with engine.begin() as connection:
         found = set(connection.scalars(text(entry.due)))
     assert tenant.id not in found
+
+
+def test_a_trashed_proposal_that_is_past_its_time_asks_for_no_job(
+    engine: Engine, tenant: Tenant, api: Api
+) -> None:
+    [entry] = [entry for entry in ENTRIES if entry.kind == "sales.expire_proposals"]
+    proposal = api.send_proposal(valid_until=(datetime.now(UTC) + timedelta(days=1)).isoformat())
+    tenant.run(
+        lambda: db.session.execute(
+            text("UPDATE proposals SET valid_until = now() - interval '1 second'")
+        )
+    )
+
+    def due() -> bool:
+        with engine.begin() as connection:
+            return tenant.id in set(connection.scalars(text(entry.due)))
+
+    assert due()
+    assert api.delete(f"/api/proposals/{proposal['id']}").status == 204
+    assert not due()
