@@ -68,12 +68,16 @@ class IdempotentRequest:
     was_refused: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OpenTransaction:
-    """The transaction that runs: the driver's connection, and its time by the database's clock."""
+    """The transaction that runs: the driver's connection, and its time by the database's clock.
+
+    `timezone` is the organization's, once somebody has asked for it.
+    """
 
     driver: Any
     now: dt.datetime
+    timezone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

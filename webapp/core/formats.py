@@ -34,13 +34,18 @@ def day(value: dt.date | dt.datetime | str | None, timezone: str | None = None) 
 
 
 def moment(value: dt.datetime | str | None, timezone: str | None = None) -> str:
-    """`8 April 2026, 17:30 CEST`, in the organization's time zone."""
+    """`8 April 2026, 17:30 CEST`, in the organization's time zone.
+
+    A zone without letters of its own is named by its distance from UTC, such as `UTC+14`.
+    """
     if value is None:
         return ""
     if isinstance(value, str):
         value = dt.datetime.fromisoformat(value)
     local = value.astimezone(_zone(timezone))
-    return f"{day(local, timezone)}, {local:%H:%M %Z}"
+    name = local.tzname() or "UTC"
+    named = name if name[0].isalpha() else f"UTC{name}"
+    return f"{day(local, timezone)}, {local:%H:%M} {named}"
 
 
 def _zone(timezone: str | None) -> ZoneInfo:

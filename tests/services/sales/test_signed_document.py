@@ -209,6 +209,32 @@ def test_the_certificate_prints_every_piece_of_evidence() -> None:
     assert squeezed("for a total of EUR 12,500.00") in page
 
 
+@pytest.mark.parametrize(
+    ("timezone", "signed_at", "printed"),
+    [
+        ("Pacific/Kiritimati", "2026-03-03T14:05:09Z", "4 March 2026, 04:05:09 UTC+14:00"),
+        # The hour that comes twice, when clocks go back.
+        ("Europe/Berlin", "2026-10-25T00:30:00Z", "25 October 2026, 02:30:00 UTC+02:00"),
+        ("Europe/Berlin", "2026-10-25T01:30:00Z", "25 October 2026, 02:30:00 UTC+01:00"),
+        ("America/New_York", "2026-03-08T04:30:00Z", "7 March 2026, 23:30:00 UTC-05:00"),
+        ("America/New_York", "2026-03-09T03:30:00Z", "8 March 2026, 23:30:00 UTC-04:00"),
+    ],
+)
+def test_days_and_times_are_the_organizations_and_its_zone_is_named(
+    timezone: str, signed_at: str, printed: str
+) -> None:
+    content = make_content(sent_at=signed_at, valid_until=signed_at)
+    signature = make_signature(content, signed_at=signed_at)
+    proposal, certificate = pages(render_signed_document(content, signature, timezone))
+    day = squeezed(printed.split(",")[0])
+    assert f"Sent{day}".upper() in proposal.upper()
+    assert f"Validuntil{day}".upper() in proposal.upper()
+    assert squeezed(f"Ines Carvalho on {day}") in proposal
+    assert squeezed(printed) in proposal
+    assert squeezed(printed) in certificate
+    assert squeezed(f"{timezone}, of all days and times") in certificate
+
+
 def test_evidence_that_was_not_taken_has_no_row() -> None:
     page = pages(render(ip=None, user_agent="", recorded_by=None))[1]
     assert "IPaddress" not in page

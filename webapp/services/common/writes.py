@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, TypeVar
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
@@ -21,6 +22,7 @@ from models.db.base import SoftDeletable, TenantRecord, Versioned, db, uuid7
 from models.db.inserts import insert_records
 from models.db.queries import CompiledQuery, Row, bound
 from models.db.tenancy import current_organization_id, current_transaction
+from models.identity import Organization
 from models.states import StateMachine
 from webapp.services.activity.events import record_activity
 from webapp.services.common.exceptions import (
@@ -205,6 +207,22 @@ def refuse_duplicate(constraint: str, field: str, message: str) -> Iterator[None
 def now() -> dt.datetime:
     """The transaction's time by the database's clock; its first statement asked for it."""
     return current_transaction().now
+
+
+def today() -> dt.date:
+    """The transaction's day where the organization is (docs/reference/rulings.md, *Dates*)."""
+    transaction = current_transaction()
+    if transaction.timezone is None:
+        [row] = _TIMEZONE.all(organization_id=current_organization_id())
+        transaction.timezone = row["timezone"]
+    return transaction.now.astimezone(ZoneInfo(transaction.timezone)).date()
+
+
+_TIMEZONE = CompiledQuery.of(
+    select(Organization.timezone).where(
+        Organization.id == bound("organization_id", Organization.id.type)
+    )
+)
 
 
 def check_values(

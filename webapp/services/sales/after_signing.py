@@ -39,7 +39,8 @@ def store_signed_document(signature_id: UUID, verify_url: str) -> None:
     evidence: dict[str, Any] = {name: getattr(signature, name) for name in names}
     signed_at = signature.signed_at.isoformat().replace("+00:00", "Z")
     evidence |= {"id": str(signature.id), "signed_at": signed_at, "verify_url": verify_url}
-    document = render_signed_document(_content(signature), evidence)
+    organization = db.session.get_one(Organization, signature.organization_id)
+    document = render_signed_document(_content(signature), evidence, organization.timezone)
     db.session.add(
         SignedDocument(
             signature_id=signature.id,

@@ -6,7 +6,6 @@ runs twice, there is one engagement, one order, and one project for each item.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -26,7 +25,7 @@ from models.sales import Proposal, ProposalItem, Signature
 from models.states import PHASE
 from webapp.services.activity.events import record_activity
 from webapp.services.billing.numbers import next_number
-from webapp.services.common.writes import create, now, touch
+from webapp.services.common.writes import create, now, today, touch
 from webapp.services.jobs.enqueue import enqueue
 from webapp.services.sales.content import client_name, client_of, items_of
 from webapp.services.sales.templates import apply_templates
@@ -102,7 +101,7 @@ def _engagement(proposal: Proposal, signature: Signature) -> Engagement:
         contact_id=proposal.contact_id,
         owner_id=proposal.owner_id,
         name=f"{client_name(company, contact)[:240]} - Engagement",
-        start_date=now().date(),
+        start_date=today(),
         total_value=proposal.total,
         currency=proposal.currency,
     )
@@ -120,7 +119,7 @@ def _projects(engagement: Engagement, items: Sequence[ProposalItem]) -> list[Pro
             description=item.description,
             status="active",
             phase=PHASE.initial,
-            start_date=now().date(),
+            start_date=today(),
         )
         for item in items
     ]
@@ -194,21 +193,21 @@ def _order(
 
 def _bill(engagement: Engagement, order: Order, items: Sequence[ProposalItem]) -> None:
     """The schedule, and the first invoice as a draft for staff to send."""
-    today: dt.date = now().date()
+    starts_on = today()
     schedule = InvoiceSchedule(
         engagement_id=engagement.id,
         order_id=order.id,
         kind="once",
         currency=order.currency,
         amount=order.total,
-        starts_on=today,
+        starts_on=starts_on,
     )
     insert_records([schedule])
     invoice = Invoice(
         engagement_id=engagement.id,
         order_id=order.id,
         schedule_id=schedule.id,
-        period=today.isoformat(),
+        period=starts_on.isoformat(),
         currency=order.currency,
         subtotal=order.total,
         total=order.total,

@@ -12,10 +12,11 @@ import re
 import struct
 import zlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import rfc8785
 import typst
@@ -47,21 +48,26 @@ class ContentHashMismatch(ValueError):
     """The content is not the one that was signed: its SHA-256 differs from the signature's."""
 
 
-def render_signed_document(content: Mapping[str, Any], signature: Mapping[str, Any]) -> bytes:
+def render_signed_document(
+    content: Mapping[str, Any], signature: Mapping[str, Any], timezone: str = "UTC"
+) -> bytes:
     """Return the signed PDF (A4): the proposal, the signature, the certificate page.
 
     `content` is the frozen proposal and `signature` its evidence, both as stored (prices as
     strings with two decimals, times as RFC 3339 UTC). The canonical content and the evidence are
     attached to the PDF as `content.json` and `evidence.json`. A drawn signature that is not a
-    readable PNG is replaced by the signer's name and a note.
+    readable PNG is replaced by the signer's name and a note. Days and times are printed as they
+    are in `timezone`, the organization's, which the certificate names.
     Raises ContentHashMismatch when `content` does not have the signature's `content_sha256`.
     Source: design/product.md, The sign flow, steps 1, 3 and 5.
     """
     canonical = rfc8785.dumps(dict(content))
     if hashlib.sha256(canonical).hexdigest() != signature["content_sha256"]:
         raise ContentHashMismatch(ContentHashMismatch.__doc__)
-    view = _proposal_view(content) | {
-        "signature": _signature_view(signature),
+    zone = ZoneInfo(timezone)
+    view = _proposal_view(content, zone) | {
+        "signature": _signature_view(signature, zone),
+        "timezone": timezone,
         "attachments": {
             "content": canonical.decode(),
             "evidence": rfc8785.dumps(dict(signature)).decode(),
@@ -158,7 +164,7 @@ def _check_pixels(header: bytes, pixels: bytes) -> None:
         raise ValueError("PNG filter out of range")
 
 
-def _proposal_view(content: Mapping[str, Any]) -> dict[str, Any]:
+def _proposal_view(content: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     """Return what the proposal's pages print, every value ready to be set."""
     client, contact = content.get("client") or {}, content.get("contact") or {}
     name = " ".join(filter(None, (contact.get("first_name"), contact.get("last_name"))))
@@ -170,8 +176,8 @@ def _proposal_view(content: Mapping[str, Any]) -> dict[str, Any]:
         "currency": _text(content["currency"]),
         "organization": _text(content["organization"]["name"]),
         "client": [_text(v) for v in (client.get("name"), name, contact.get("email")) if v],
-        "sent": _day(content["sent_at"]),
-        "valid_until": _day(valid_until) if valid_until else "",
+        "sent": _day(content["sent_at"], zone),
+        "valid_until": _day(valid_until, zone) if valid_until else "",
         "items": [
             {
                 "name": _text(item["name"]),
@@ -187,7 +193,7 @@ def _proposal_view(content: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _signature_view(signature: Mapping[str, Any]) -> dict[str, Any]:
+def _signature_view(signature: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     """Return what the signature block and the certificate print."""
     drawn = signature["method"] == "drawn"
     recorded_by = _text(signature.get("recorded_by"))
@@ -207,8 +213,8 @@ def _signature_view(signature: Mapping[str, Any]) -> dict[str, Any]:
         "by_staff": signature["method"] == "recorded",
         "email": _text(signature["signer_email"]),
         "method": METHODS[signature["method"]].format(recorded_by),
-        "signed_day": _day(signature["signed_at"]),
-        "signed_at": _moment(signature["signed_at"]),
+        "signed_day": _day(signature["signed_at"], zone),
+        "signed_at": _moment(signature["signed_at"], zone),
         "id": _text(signature["id"]),
         "ip": _text(signature.get("ip")),
         "user_agent": _text(signature.get("user_agent")),
@@ -231,14 +237,20 @@ def _amount(value: str) -> str:
     return f"{Decimal(value):,.2f}"
 
 
-def _day(iso: str) -> str:
-    """Return a date or a time as a day in UTC, for example `3 March 2026`."""
+def _day(iso: str, zone: ZoneInfo) -> str:
+    """Return a date or a time as a day in the zone, for example `3 March 2026`."""
     moment = datetime.fromisoformat(iso)
     # A bare date has no zone and stays the day it is.
-    day = moment.astimezone(UTC) if moment.tzinfo else moment
+    day = moment.astimezone(zone) if moment.tzinfo else moment
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
-def _moment(iso: str) -> str:
-    """Return a time in UTC to the second, for example `3 March 2026, 14:05:09 UTC`."""
-    return f"{_day(iso)}, {datetime.fromisoformat(iso).astimezone(UTC):%H:%M:%S} UTC"
+def _moment(iso: str, zone: ZoneInfo) -> str:
+    """Return a time in the zone to the second: `3 March 2026, 15:05:09 UTC+01:00`.
+
+    The distance from UTC leaves no doubt where clocks are set back and an hour comes twice.
+    """
+    local = datetime.fromisoformat(iso).astimezone(zone)
+    offset = f"{local:%z}"
+    distance = "" if offset == "+0000" else f"{offset[:3]}:{offset[3:5]}"
+    return f"{_day(iso, zone)}, {local:%H:%M:%S} UTC{distance}"

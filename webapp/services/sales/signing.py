@@ -26,7 +26,7 @@ from models.sales import (
 from models.states import CONTRACT, DEAL, PROPOSAL
 from webapp.services.billing.numbers import next_number
 from webapp.services.common.exceptions import AlreadySigned, ContentChanged, Invalid
-from webapp.services.common.writes import create, lock, move, now
+from webapp.services.common.writes import create, lock, move, now, today
 from webapp.services.jobs.enqueue import enqueue
 from webapp.services.sales.sending import check_not_expired, linked_proposal
 from webapp.services.sales.signed_document import is_png_data_url
@@ -142,7 +142,7 @@ def _sign_contract(proposal: Proposal) -> Contract:
             content_sha256=proposal.content_sha256,
             currency=proposal.currency,
             total_value=proposal.total,
-            start_date=now().date(),
+            start_date=today(),
             signed_at=now(),
         )
         return create(contract)

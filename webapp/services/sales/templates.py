@@ -14,7 +14,7 @@ from models.catalog import ProjectTemplateMilestone, ProjectTemplateTask, Servic
 from models.db.base import db, uuid7
 from models.db.tenancy import current_organization_id
 from models.projects import Milestone, Project, Task
-from webapp.services.common.writes import now
+from webapp.services.common.writes import today
 
 
 def apply_templates(projects: Sequence[Project]) -> None:
@@ -85,4 +85,4 @@ def _by_template(model: Any, template_ids: set[UUID]) -> dict[UUID, list[Any]]:
 
 
 def _due(offset_days: int | None) -> dt.date | None:
-    return None if offset_days is None else now().date() + dt.timedelta(days=offset_days)
+    return None if offset_days is None else today() + dt.timedelta(days=offset_days)
