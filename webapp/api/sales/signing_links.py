@@ -108,7 +108,7 @@ def sign_public_proposal(body: dict[str, Any], token: str) -> ApiResponse:
     errors=(LinkReplaced,),
 )
 def get_public_signing_result(token: str) -> dict[str, Any]:
-    """Retrieve what signing created; `engagement` is null until it is there"""
+    """Retrieve what signing created; `order` is null until it is there"""
     proposal = linked_to_caller()
     return {"proposal": proposal, **created_by(proposal["id"])}
 

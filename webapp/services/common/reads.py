@@ -86,15 +86,18 @@ def among(column: Any) -> Filter:
     return Filter(lambda values: column == any_(values), ARRAY(column.type))
 
 
-def brief(model: Any, key: Any, **columns: Any) -> ColumnElement[Any]:
-    """A related record in short, as JSON: its id and the columns given; null where none is set."""
+def brief(model: Any, key: Any, *, living: bool = False, **columns: Any) -> ColumnElement[Any]:
+    """A related record in short, as JSON: its id and the columns given; null where none is set.
+
+    With `living` it is null for a deleted one as well.
+    """
     pairs = _pairs({"id": model.id, **columns})
-    return (
-        select(func.json_build_object(*pairs))
-        .where(model.organization_id == key.class_.organization_id, model.id == key)
-        .correlate(key.class_)
-        .scalar_subquery()
+    found = select(func.json_build_object(*pairs)).where(
+        model.organization_id == key.class_.organization_id, model.id == key
     )
+    if living:
+        found = found.where(model.deleted_at.is_(None))
+    return found.correlate(key.class_).scalar_subquery()
 
 
 def _pairs(columns: Mapping[str, Any]) -> list[Any]:

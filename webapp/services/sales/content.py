@@ -55,6 +55,8 @@ def freeze(proposal: Proposal, sent_at: dt.datetime) -> tuple[str, str]:
         errors["items"] = ["Add at least one item before sending."]
     if contact is None:
         errors["contact_id"] = ["Name the contact who shall sign before sending."]
+    elif contact.deleted_at is not None:
+        errors["contact_id"] = ["This contact was deleted; name another who shall sign."]
     elif not contact.email:
         errors["contact_id"] = ["This contact has no e-mail address to send to."]
     if errors or contact is None:

@@ -92,6 +92,7 @@ _CREATED_PROJECTS = (
     .where(
         ProposalItem.organization_id == Proposal.organization_id,
         ProposalItem.proposal_id == Proposal.id,
+        Project.deleted_at.is_(None),
     )
     .correlate(Proposal)
     .scalar_subquery()
@@ -102,6 +103,7 @@ _CREATED = CompiledQuery.of(
         brief(
             Engagement,
             Proposal.converted_engagement_id,
+            living=True,
             name=Engagement.name,
             status=Engagement.status,
         ).label("engagement"),
@@ -190,7 +192,10 @@ _CERTIFICATE = CompiledQuery.of(
 
 
 def created_by(proposal_id: UUID) -> dict[str, Any]:
-    """The engagement, projects and order that signing created; engagement is None before."""
+    """The engagement, projects and order that signing created, without what was deleted since.
+
+    `order` is None as long as nothing is created.
+    """
     return _CREATED.one(id=proposal_id) or {"engagement": None, "projects": [], "order": None}
 
 
