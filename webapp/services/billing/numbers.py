@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 from models.db.base import uuid7
 from models.db.queries import execute
 from models.db.tenancy import current_organization_id
@@ -14,12 +18,27 @@ _NEXT = """
     ON CONFLICT (organization_id, series) DO UPDATE SET last = number_series.last + 1
     RETURNING last"""
 
+_takes_none: ContextVar[bool] = ContextVar("takes_no_numbers", default=False)
+
 
 def next_number(series: str) -> str:
     """The next number of a series, such as `O-00042`; a rollback gives it back.
 
-    The series stays locked until the transaction ends, so take it as late as can be.
+    The series stays locked until the transaction ends, so take it as late as can be. Inside
+    `no_numbers` it is a unique text instead, and nothing is locked.
     """
+    if _takes_none.get():
+        return uuid7().hex
     keys = {"organization_id": current_organization_id(), "id": uuid7(), "series": series}
     [row] = execute(_NEXT, keys)
     return f"{PREFIXES[series]}-{row['last']:05d}"
+
+
+@contextmanager
+def no_numbers() -> Iterator[None]:
+    """Let the block make documents without taking numbers, for what is rolled back after it."""
+    token = _takes_none.set(True)
+    try:
+        yield
+    finally:
+        _takes_none.reset(token)

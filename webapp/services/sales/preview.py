@@ -10,6 +10,7 @@ from models.db.inserts import write_jobs
 from models.db.tenancy import current_context, current_organization_id
 from models.sales import Proposal
 from models.states import PHASE
+from webapp.services.billing.numbers import no_numbers
 from webapp.services.common.writes import lock
 from webapp.services.sales.fulfilment import fulfil_signature
 from webapp.services.sales.queries import created_by
@@ -20,7 +21,9 @@ from webapp.services.sales.signing import Evidence, sign_proposal
 def preview_signature(proposal_id: UUID) -> dict[str, Any]:
     """Sign and fulfil inside a savepoint, look, and roll it back: so the preview cannot differ.
 
-    A draft is sent first in the same way. Raises what sending or signing would raise.
+    A draft is sent first in the same way. No number is taken, so that nobody else's signature
+    waits for a preview; the proposal, its deal and the engagement it names are locked until then.
+    Raises what sending or signing would raise.
     """
     context = current_context()
     write_jobs()
@@ -29,10 +32,11 @@ def preview_signature(proposal_id: UUID) -> dict[str, Any]:
     try:
         if lock(Proposal, proposal_id).status == "draft":
             send_proposal(proposal_id, b"preview")
-        signed = sign_proposal(
-            proposal_id, Evidence("Preview", None, "recorded", recorded_by="preview")
-        )
-        fulfil_signature(signed.signature_id)
+        with no_numbers():
+            signed = sign_proposal(
+                proposal_id, Evidence("Preview", None, "recorded", recorded_by="preview")
+            )
+            fulfil_signature(signed.signature_id)
         created = created_by(proposal_id)
         proposal = db.session.get_one(Proposal, (current_organization_id(), proposal_id))
         adds_to = proposal.engagement_id

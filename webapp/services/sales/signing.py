@@ -168,4 +168,5 @@ def _win_deal(proposal: Proposal) -> None:
         deal.closed_at = None
         move(deal, DEAL, "lead")
     deal.closed_at = now()
+    deal.lost_reason = None
     move(deal, DEAL, "won")
