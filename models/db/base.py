@@ -26,6 +26,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from models.db.tenancy import current_organization_id
 
 Money = Numeric(12, 2)
+MAX_MONEY = Decimal("9999999999.99")  # the most that Money holds
 
 
 def uuid7() -> UUID:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -105,15 +105,26 @@ def create_read(
     return row
 
 
-def change(record: TenantRecord, values: Mapping[str, Any], **event: Any) -> bool:
-    """Set the given values; the log gets the names of those that differ. False if none does."""
+def change(
+    record: TenantRecord,
+    values: Mapping[str, Any],
+    *,
+    children: Collection[str] = (),
+    **event: Any,
+) -> bool:
+    """Set the given values; the log gets the names of those that differ. False if none does.
+
+    `children` names the lists below the record that the caller replaces by others: they are part
+    of what its row version stands for, so that nobody overwrites what they have not seen.
+    """
     changed = [name for name, value in values.items() if getattr(record, name) != value]
-    if not changed:
+    if not changed and not children:
         return False
     for name in changed:
         setattr(record, name, values[name])
     touch(record)
-    record_activity(record, "updated", metadata={"fields": sorted(changed)}, **event)
+    told = sorted({*changed, *children})
+    record_activity(record, "updated", metadata={"fields": told}, **event)
     return True
 
 

@@ -41,7 +41,7 @@ REFERENCES: dict[str, type[TenantRecord]] = {"client_company_id": ClientCompany}
 
 def create_contact(values: Mapping[str, Any]) -> Row:
     """Make a contact. Raises Invalid naming the fields, Conflict when the e-mail is taken."""
-    with _own_email():
+    with own_email():
         return create_read(
             Contact(**values), CONTACTS, references=REFERENCES, custom_fields="contact"
         )
@@ -56,7 +56,7 @@ def update_contact(
     """
     contact = lock(Contact, contact_id, expected_row_version=expected_row_version)
     check_values(values, REFERENCES, custom_fields="contact")
-    with _own_email():
+    with own_email():
         change(contact, values)
     return contact
 
@@ -66,6 +66,7 @@ def trash_contact(contact_id: UUID, *, expected_row_version: int | None = None) 
     trash(lock(Contact, contact_id, expected_row_version=expected_row_version))
 
 
-def _own_email() -> AbstractContextManager[None]:
+def own_email() -> AbstractContextManager[None]:
+    """What the block writes keeps an address to one contact. Raises Conflict naming `email`."""
     message = "Another contact has this e-mail address."
     return refuse_duplicate("uq_contacts_email_key", "email", message)

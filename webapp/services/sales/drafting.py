@@ -11,15 +11,16 @@ from sqlalchemy import delete, func, select
 
 from models.catalog import Service
 from models.crm import ClientCompany, Contact, Deal
-from models.db.base import TenantRecord, db
+from models.db.base import MAX_MONEY, TenantRecord, db
 from models.db.tenancy import current_organization_id, current_principal
 from models.engagements import Engagement
 from models.sales import Proposal, ProposalItem
 from webapp.services.billing.numbers import next_number
 from webapp.services.common.exceptions import Conflict, Invalid, NotFound
 from webapp.services.common.writes import change, check_values, create, lock, trash
+from webapp.services.crm.contacts import own_email
+from webapp.services.sales.content import items_of
 
-MAX_TOTAL = Decimal("9999999999.99")
 REFERENCES: dict[str, type[TenantRecord]] = {
     "client_company_id": ClientCompany,
     "contact_id": Contact,
@@ -34,13 +35,14 @@ def create_proposal(values: Mapping[str, Any]) -> Proposal:
     Raises Invalid naming the fields.
     """
     values, items = _resolve(values)
+    total = _total(items or [])
     proposal = Proposal(
         organization_id=current_organization_id(),
         owner_id=str(current_principal().subject_id or current_principal().credential_id),
-        total=_total(items or []),
-        number=next_number("proposal"),
+        total=total,
         **values,
     )
+    proposal.number = next_number("proposal")
     create(proposal)
     _write_items(proposal, items or [])
     return proposal
@@ -49,7 +51,7 @@ def create_proposal(values: Mapping[str, Any]) -> Proposal:
 def update_proposal(
     values: Mapping[str, Any], proposal_id: UUID, *, expected_row_version: int | None = None
 ) -> Proposal:
-    """Edit a draft; given `items` replace all its items.
+    """Edit a draft; given `items` replace all its items, which counts as a change of the draft.
 
     Raises NotFound, StaleVersion, Invalid, and Conflict when it is no draft any more.
     """
@@ -62,18 +64,18 @@ def update_proposal(
     values, items = _resolve(values)
     if items is not None:
         values["total"] = _total(items)
-    change(proposal, values)
-    if items is not None:
-        db.session.execute(
-            delete(ProposalItem)
-            .where(
-                ProposalItem.organization_id == proposal.organization_id,
-                ProposalItem.proposal_id == proposal.id,
-            )
-            .execution_options(synchronize_session=False)
-        )
-        _write_items(proposal, items)
+    is_replaced = items is not None and _differ(items, items_of(proposal))
+    change(proposal, values, children=("items",) if is_replaced else ())
+    if is_replaced:
+        _replace_items(proposal, items or [])
     return proposal
+
+
+def _differ(items: Sequence[Mapping[str, Any]], stored: Sequence[ProposalItem]) -> bool:
+    """Whether the items given are others than the stored ones, or in another order."""
+    names = ("name", "description", "price", "quantity", "service_id")
+    given = [tuple({"quantity": 1, **item}.get(name) for name in names) for item in items]
+    return given != [tuple(getattr(item, name) for name in names) for item in stored]
 
 
 def trash_proposal(proposal_id: UUID, *, expected_row_version: int | None = None) -> None:
@@ -107,8 +109,12 @@ def _resolve(
 
 
 def _company(given: Mapping[str, Any]) -> ClientCompany:
-    """The company of this name, or a new one."""
-    found = db.session.scalars(
+    """The company of this name, or a new one.
+
+    Names are not unique, so no key decides who comes first where two look for a new one at once:
+    the second waits here, and finds the first's.
+    """
+    named = (
         select(ClientCompany)
         .where(
             ClientCompany.organization_id == current_organization_id(),
@@ -117,20 +123,35 @@ def _company(given: Mapping[str, Any]) -> ClientCompany:
         )
         .order_by(ClientCompany.created_at)
         .limit(1)
-    ).one_or_none()
-    return found or create(ClientCompany(**given))
+    )
+    if (found := db.session.scalars(named).one_or_none()) is not None:
+        return found
+    key = f"client_company:{current_organization_id()}:{given['name']}"
+    db.session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
+    return db.session.scalars(named).one_or_none() or create(ClientCompany(**given))
 
 
 def _contact(given: Mapping[str, Any], company_id: UUID | None) -> Contact:
-    """The contact with this e-mail address, or a new one (product.md, *Fields on the wire*)."""
-    found = db.session.scalars(
-        select(Contact).where(
-            Contact.organization_id == current_organization_id(),
-            Contact.email_key == func.lower(given["email"]),
-            Contact.deleted_at.is_(None),
-        )
-    ).one_or_none()
-    return found or create(Contact(client_company_id=company_id, **given))
+    """The contact with this e-mail address, or a new one (*Fields on the wire*).
+
+    Raises Conflict when somebody makes one with this address now, and it is not there to be found.
+    """
+    addressed = select(Contact).where(
+        Contact.organization_id == current_organization_id(),
+        Contact.email_key == func.lower(given["email"]),
+        Contact.deleted_at.is_(None),
+    )
+    if (found := db.session.scalars(addressed).one_or_none()) is not None:
+        return found
+    contact = Contact(client_company_id=company_id, **given)
+    try:
+        with db.session.begin_nested(), own_email():
+            return create(contact)
+    except Conflict:
+        # The unique key waited for whoever made it at the same time.
+        if (found := db.session.scalars(addressed).one_or_none()) is not None:
+            return found
+        raise
 
 
 def _check_engagement(engagement_id: UUID) -> None:
@@ -169,9 +190,21 @@ def _check_items(items: Sequence[Mapping[str, Any]]) -> None:
 
 def _total(items: Sequence[Mapping[str, Any]]) -> Decimal:
     total = sum((item["price"] * item.get("quantity", 1) for item in items), Decimal(0))
-    if total > MAX_TOTAL:
-        raise Invalid({"items": [f"Together they cost more than {MAX_TOTAL}."]})
+    if total > MAX_MONEY:
+        raise Invalid({"items": [f"Together they cost more than {MAX_MONEY}."]})
     return total
+
+
+def _replace_items(proposal: Proposal, items: Sequence[Mapping[str, Any]]) -> None:
+    db.session.execute(
+        delete(ProposalItem)
+        .where(
+            ProposalItem.organization_id == proposal.organization_id,
+            ProposalItem.proposal_id == proposal.id,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    _write_items(proposal, items)
 
 
 def _write_items(proposal: Proposal, items: Sequence[Mapping[str, Any]]) -> None:
