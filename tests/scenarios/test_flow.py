@@ -135,7 +135,8 @@ def test_the_timeline_tells_the_whole_story(api: Api, anybody: Api, tenant: Tena
 def test_signing_for_an_existing_engagement_adds_to_it(api: Api, tenant: Tenant) -> None:
     first = sign_and_fulfil(api, tenant)
     engagement_id = first["converted_engagement_id"]
-    second = sign_and_fulfil(api, tenant, engagement_id=engagement_id)
+    client = {"client_company": {"name": first["client_company"]["name"]}}
+    second = sign_and_fulfil(api, tenant, engagement_id=engagement_id, **client)
     assert second["converted_engagement_id"] == engagement_id
     assert tenant.count("engagements") == 1
     assert tenant.count("projects") == 6
@@ -146,7 +147,8 @@ def test_signing_for_an_existing_engagement_adds_to_it(api: Api, tenant: Tenant)
 
 def test_an_engagement_that_was_closed_meanwhile_is_not_reopened(api: Api, tenant: Tenant) -> None:
     first = sign_and_fulfil(api, tenant)
-    proposal = api.send_proposal(engagement_id=first["converted_engagement_id"])
+    client = {"client_company": {"name": first["client_company"]["name"]}}
+    proposal = api.send_proposal(engagement_id=first["converted_engagement_id"], **client)
     api.delete(f"/api/engagements/{first['converted_engagement_id']}")
     api.sign(proposal)
     tenant.run_jobs()

@@ -23,7 +23,8 @@ RULES = {
         WHERE p.organization_id = %(organization_id)s AND p.status = 'signed'
           AND (p.converted_engagement_id IS NULL
                OR (SELECT count(*) FROM engagements e WHERE e.organization_id = p.organization_id
-                   AND e.proposal_id = p.id) <> (p.engagement_id IS NULL)::int)""",
+                   AND e.proposal_id = p.id)
+                  <> (p.engagement_id IS DISTINCT FROM p.converted_engagement_id)::int)""",
     "a signed proposal without 1 order": """
         SELECT p.id FROM proposals p
         WHERE p.organization_id = %(organization_id)s AND p.status = 'signed'

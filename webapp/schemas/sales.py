@@ -20,6 +20,7 @@ from webapp.schemas.common import (
     StateLabel,
     StateNumber,
     WholeNumber,
+    flag,
     name,
     reason,
     reference,
@@ -70,6 +71,9 @@ class ProposalChange(Input):
     contact = fields.Nested(ContactInline)
     deal_id = reference()
     engagement_id = reference()
+    allow_other_company = flag(
+        metadata={"description": "Let it go into an engagement of another company."}
+    )
     items = fields.List(fields.Nested(ItemIn), validate=validate.Length(max=MAX_ITEMS))
 
 

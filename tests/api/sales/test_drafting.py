@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 from flask import Flask
 
 from tests.support.tenants import ITEMS, Api, Tenant, a_proposal
@@ -92,3 +93,101 @@ def test_a_draft_is_not_sent_to_a_contact_that_was_deleted(api: Api, tenant: Ten
         assert refused.status == 422, refused.text
         assert list(refused.json["errors"]) == ["contact_id"]
     assert tenant.count("signing_links") == 0
+
+
+class TestAnotherCompanysEngagement:
+    """A proposal goes into another company's engagement only where staff say so."""
+
+    @pytest.fixture
+    def engagement(self, api: Api) -> dict[str, Any]:
+        company = api.made("/api/companies", {"name": "Client A"})
+        made: dict[str, Any] = api.made(
+            "/api/engagements", {"name": "A's work", "client_company_id": company["id"]}
+        )
+        return made
+
+    def _allowed(self, api: Api, engagement: dict[str, Any], **more: Any) -> dict[str, Any]:
+        body = a_proposal(engagement_id=engagement["id"], allow_other_company=True, **more)
+        made: dict[str, Any] = api.made("/api/proposals", body)
+        return made
+
+    def test_it_is_refused_when_drafted(self, api: Api, engagement: dict[str, Any]) -> None:
+        refused = api.post("/api/proposals", a_proposal(engagement_id=engagement["id"]))
+        assert refused.status == 422, refused.text
+        assert list(refused.json["errors"]) == ["engagement_id"]
+        draft = api.made("/api/proposals", a_proposal())
+        path = f"/api/proposals/{draft['id']}"
+        refused = api.put(path, {"engagement_id": engagement["id"]})
+        assert list(refused.json["errors"]) == ["engagement_id"]
+
+    def test_a_contact_of_no_company_is_another_client(
+        self, api: Api, engagement: dict[str, Any]
+    ) -> None:
+        body = a_proposal(engagement_id=engagement["id"])
+        del body["client_company"]
+        refused = api.post("/api/proposals", body)
+        assert list(refused.json["errors"]) == ["engagement_id"]
+
+    def test_its_own_company_and_its_own_people_are_let_in(
+        self, api: Api, tenant: Tenant, engagement: dict[str, Any]
+    ) -> None:
+        company = {"client_company": {"name": "Client A"}}
+        sent = api.send_proposal(engagement_id=engagement["id"], **company)
+        assert api.sign(sent).status == 202
+        tenant.run_jobs()
+        proposal = api.get(f"/api/proposals/{sent['id']}").json
+        assert proposal["converted_engagement_id"] == engagement["id"]
+        assert tenant.count("portal_accesses") == 1
+
+    def test_an_engagement_without_a_company_takes_any(self, api: Api) -> None:
+        engagement = api.made("/api/engagements", {"name": "Nobody's yet"})
+        api.send_proposal(engagement_id=engagement["id"])
+
+    def test_staff_may_say_so_and_the_contact_gets_no_access_by_it(
+        self, api: Api, tenant: Tenant, engagement: dict[str, Any]
+    ) -> None:
+        draft = self._allowed(api, engagement)
+        assert "allow_other_company" not in draft
+        path = f"/api/proposals/{draft['id']}"
+        assert api.put(path, {"notes": "The word stands."}).status == 200
+        assert api.post(f"{path}/send").status == 200
+        assert api.post(f"{path}/sign", Prefer="respond-async").status == 202
+        tenant.run_jobs()
+        signed = api.get(path).json
+        assert signed["converted_engagement_id"] == engagement["id"]
+        assert tenant.count("portal_accesses") == 0
+
+    def test_the_word_is_for_this_engagement_and_client_alone(
+        self, api: Api, engagement: dict[str, Any]
+    ) -> None:
+        draft = self._allowed(api, engagement)
+        refused = api.put(f"/api/proposals/{draft['id']}", {"client_company": {"name": "Client C"}})
+        assert refused.status == 422
+        assert list(refused.json["errors"]) == ["engagement_id"]
+
+    @pytest.mark.parametrize("act", ["send", "sign", "preview-signature"])
+    def test_it_is_checked_again_when_the_engagement_has_changed(
+        self, api: Api, tenant: Tenant, engagement: dict[str, Any], act: str
+    ) -> None:
+        company = {"client_company": {"name": "Client A"}}
+        draft = api.made("/api/proposals", a_proposal(engagement_id=engagement["id"], **company))
+        if act == "sign":
+            api.made(f"/api/proposals/{draft['id']}/send")
+        other = api.made("/api/companies", {"name": "Client B"})
+        api.put(f"/api/engagements/{engagement['id']}", {"client_company_id": other["id"]})
+        refused = api.post(f"/api/proposals/{draft['id']}/{act}", Prefer="respond-async")
+        assert refused.status == 422, refused.text
+        assert list(refused.json["errors"]) == ["engagement_id"]
+        assert tenant.count("signatures") == 0
+
+    def test_a_signature_is_carried_out_apart_when_the_engagement_changes_after_it(
+        self, api: Api, tenant: Tenant, engagement: dict[str, Any]
+    ) -> None:
+        company = {"client_company": {"name": "Client A"}}
+        sent = api.send_proposal(engagement_id=engagement["id"], **company)
+        assert api.sign(sent).status == 202
+        other = api.made("/api/companies", {"name": "Client B"})
+        api.put(f"/api/engagements/{engagement['id']}", {"client_company_id": other["id"]})
+        tenant.run_jobs()
+        signed = api.get(f"/api/proposals/{sent['id']}").json
+        assert signed["converted_engagement_id"] not in (None, engagement["id"])

@@ -16,10 +16,11 @@ from models.db.tenancy import current_organization_id, current_principal
 from models.engagements import Engagement
 from models.sales import Proposal, ProposalItem
 from webapp.services.billing.numbers import next_number
-from webapp.services.common.exceptions import Conflict, Invalid, NotFound
+from webapp.services.common.exceptions import Conflict, Invalid
 from webapp.services.common.writes import change, check_values, create, lock, trash
 from webapp.services.crm.contacts import own_email
 from webapp.services.sales.content import items_of
+from webapp.services.sales.named_engagement import check_engagement
 
 REFERENCES: dict[str, type[TenantRecord]] = {
     "client_company_id": ClientCompany,
@@ -27,6 +28,11 @@ REFERENCES: dict[str, type[TenantRecord]] = {
     "deal_id": Deal,
     "engagement_id": Engagement,
 }
+
+
+# What decides whether a proposal can go into the engagement it names.
+PARTIES = ("engagement_id", "client_company_id", "contact_id")
+DECIDE_ENGAGEMENT = (*PARTIES, "allow_other_company", "currency", "total")
 
 
 def create_proposal(values: Mapping[str, Any]) -> Proposal:
@@ -42,6 +48,7 @@ def create_proposal(values: Mapping[str, Any]) -> Proposal:
         total=total,
         **values,
     )
+    check_engagement(proposal)
     proposal.number = next_number("proposal")
     create(proposal)
     _write_items(proposal, items or [])
@@ -62,10 +69,15 @@ def update_proposal(
             " and kills the link of this one."
         )
     values, items = _resolve(values)
+    if any(name in values and values[name] != getattr(proposal, name) for name in PARTIES):
+        # What staff said was about that engagement and that client.
+        values.setdefault("allow_other_company", False)
     if items is not None:
         values["total"] = _total(items)
     is_replaced = items is not None and _differ(items, items_of(proposal))
     change(proposal, values, children=("items",) if is_replaced else ())
+    if not values.keys().isdisjoint(DECIDE_ENGAGEMENT):
+        check_engagement(proposal)
     if is_replaced:
         _replace_items(proposal, items or [])
     return proposal
@@ -99,8 +111,6 @@ def _resolve(
     check_values(values, REFERENCES)
     if items:
         _check_items(items)
-    if values.get("engagement_id") is not None:
-        _check_engagement(values["engagement_id"])
     if company is not None:
         values["client_company_id"] = _company(company).id
     if contact is not None:
@@ -152,18 +162,6 @@ def _contact(given: Mapping[str, Any], company_id: UUID | None) -> Contact:
         if (found := db.session.scalars(addressed).one_or_none()) is not None:
             return found
         raise
-
-
-def _check_engagement(engagement_id: UUID) -> None:
-    status = db.session.scalar(
-        select(Engagement.status).where(
-            Engagement.organization_id == current_organization_id(), Engagement.id == engagement_id
-        )
-    )
-    if status is None:
-        raise NotFound("There is no engagement with this id.")
-    if status in ("completed", "cancelled"):
-        raise Invalid({"engagement_id": ["This engagement is closed; leave it out for a new one."]})
 
 
 def _check_items(items: Sequence[Mapping[str, Any]]) -> None:

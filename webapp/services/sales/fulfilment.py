@@ -28,6 +28,7 @@ from webapp.services.billing.numbers import next_number
 from webapp.services.common.writes import create, now, today, touch
 from webapp.services.jobs.enqueue import enqueue
 from webapp.services.sales.content import client_name, client_of, items_of
+from webapp.services.sales.named_engagement import counts, engagement_to_extend, may_look_in
 from webapp.services.sales.templates import apply_templates
 
 
@@ -73,26 +74,16 @@ def lock_even_deleted(proposal_id: UUID) -> Proposal:
 
 
 def _engagement(proposal: Proposal, signature: Signature) -> Engagement:
-    """The engagement the proposal names if it is still open, else a new one."""
+    """The engagement the proposal names if it can still take it, else a new one."""
+    named = engagement_to_extend(proposal)
+    if named is not None:
+        if counts(named, proposal):
+            named.currency = proposal.currency
+            named.total_value = (named.total_value or 0) + proposal.total
+        touch(named)
+        record_activity(named, "extended", metadata={"proposal": proposal.number})
+        return named
     company, contact = client_of(proposal)
-    if proposal.engagement_id is not None:
-        named = db.session.scalars(
-            select(Engagement)
-            .where(
-                Engagement.organization_id == current_organization_id(),
-                Engagement.id == proposal.engagement_id,
-                Engagement.status.in_(("active", "on_hold")),
-                Engagement.deleted_at.is_(None),
-            )
-            .with_for_update()
-        ).one_or_none()
-        if named is not None:
-            if named.currency in (None, proposal.currency):
-                named.currency = proposal.currency
-                named.total_value = (named.total_value or 0) + proposal.total
-            touch(named)
-            record_activity(named, "extended", metadata={"proposal": proposal.number})
-            return named
     engagement = Engagement(
         proposal_id=proposal.id,
         contract_id=signature.contract_id,
@@ -150,10 +141,15 @@ _ACCESS = CompiledQuery.of(
 
 
 def _grant_access(engagement: Engagement, proposal: Proposal) -> None:
-    """Let the contact into the portal, unless they have access already."""
+    """Let the contact into the portal, unless they have access already.
+
+    Not into another company's engagement, even where staff let the proposal into it.
+    """
     if proposal.contact_id is None:
         return
     is_new = engagement.proposal_id == proposal.id
+    if not is_new and not may_look_in(engagement, proposal):
+        return
     if is_new or not _ACCESS.all(engagement_id=engagement.id, contact_id=proposal.contact_id):
         insert_records([PortalAccess(engagement_id=engagement.id, contact_id=proposal.contact_id)])
 

@@ -39,13 +39,12 @@ def preview_signature(proposal_id: UUID) -> dict[str, Any]:
             fulfil_signature(signed.signature_id)
         created = created_by(proposal_id)
         proposal = db.session.get_one(Proposal, (current_organization_id(), proposal_id))
-        adds_to = proposal.engagement_id
+        is_new = proposal.engagement_id != proposal.converted_engagement_id
     finally:
         savepoint.rollback()
         del context.jobs.hints[hints_before:]
         context.jobs.rows.clear()
     engagement = created["engagement"]
-    is_new = str(adds_to) != engagement["id"]
     if is_new:
         engagement["id"] = None
     created["order"].update(id=None, number=None, engagement_id=engagement["id"])

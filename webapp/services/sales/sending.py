@@ -20,6 +20,7 @@ from webapp.services.common.exceptions import Conflict, Expired, Invalid, LinkRe
 from webapp.services.common.writes import lock, move, now, touch
 from webapp.services.jobs.enqueue import enqueue
 from webapp.services.sales.content import freeze
+from webapp.services.sales.named_engagement import check_engagement
 
 
 def send_proposal(
@@ -34,6 +35,7 @@ def send_proposal(
         raise Conflict("Only a draft can be sent. Revise the proposal to send a new version.")
     if proposal.valid_until is not None and proposal.valid_until <= now():
         raise Invalid({"valid_until": ["This has passed already; choose a later time."]})
+    check_engagement(proposal)
     sent_at = now()
     content, content_sha256 = freeze(proposal, sent_at)
     proposal.sent_at = sent_at

@@ -28,6 +28,7 @@ from webapp.services.billing.numbers import next_number
 from webapp.services.common.exceptions import AlreadySigned, ContentChanged, Invalid
 from webapp.services.common.writes import create, lock, move, now, today
 from webapp.services.jobs.enqueue import enqueue
+from webapp.services.sales.named_engagement import check_engagement_to_sign
 from webapp.services.sales.sending import check_not_expired, linked_proposal
 from webapp.services.sales.signed_document import is_png_data_url
 
@@ -92,7 +93,8 @@ def _sign(proposal: Proposal, evidence: Evidence) -> Signed:
     """Write the signature on the locked proposal.
 
     Raises AlreadySigned naming the engagement, InvalidTransition, Expired by the database's
-    clock, ContentChanged when the signer saw something else, and Invalid.
+    clock, ContentChanged when the signer saw something else, and Invalid: also where the signature
+    could not be carried out as it was offered (`check_engagement_to_sign`).
     """
     if proposal.status == "signed":
         raise AlreadySigned(proposal.converted_engagement_id)
@@ -101,6 +103,7 @@ def _sign(proposal: Proposal, evidence: Evidence) -> Signed:
         if evidence.content_sha256 not in (None, proposal.content_sha256):
             raise ContentChanged()
         evidence.check()
+        check_engagement_to_sign(proposal)
         proposal.signed_at = now()
     move(proposal, PROPOSAL, "signed", type="signed", metadata={"version": proposal.version})
     contract = _sign_contract(proposal)
