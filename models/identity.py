@@ -22,6 +22,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from models.db.base import Base, SoftDeletable, TenantRecord, Versioned, belongs_to, uuid7
 from models.db.constraints import USER_AGENT_LENGTH
 
+# A signing link does not wait longer than this, whatever the proposal or the organization says.
+MAX_LINK_DAYS = 365
 ROLES = ("owner", "admin", "member", "viewer")
 CREDENTIAL_KINDS = ("api_key", "session", "signing_link", "portal_link")
 _ROLE_KNOWN = "role IN ('owner', 'admin', 'member', 'viewer')"
@@ -39,6 +41,7 @@ class Organization(Base):
         CheckConstraint(
             "financial_retention_years BETWEEN 1 AND 99", name="financial_retention_range"
         ),
+        CheckConstraint(f"link_days BETWEEN 1 AND {MAX_LINK_DAYS}", name="link_days_range"),
         UniqueConstraint("slug"),
     )
 
@@ -49,6 +52,8 @@ class Organization(Base):
     currency: Mapped[str] = mapped_column(String(3), server_default="EUR")
     retention_days: Mapped[int] = mapped_column(server_default=text("30"))
     financial_retention_years: Mapped[int] = mapped_column(server_default=text("7"))
+    # How long a proposal waits for its signature where it does not say so itself.
+    link_days: Mapped[int] = mapped_column(server_default=text("90"))
     settings: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 

@@ -41,6 +41,8 @@ MAX_TYPED_LENGTH = 255
 class Proposal(Versioned, SoftDeletable, TenantRecord):
     """An offer to a client.
 
+    `opened_at` is when the link was first fetched, by a mail scanner perhaps, `viewed_at` when a
+    person first did something there. `valid_until_by_default` says that nobody chose the time.
     `version` counts the contents the client was shown; `content_sha256` freezes the current one
     when it is sent. `engagement_id` is an engagement the signature shall add to, another company's
     only where staff said so (`allow_other_company`); `converted_engagement_id` is the one it did
@@ -103,6 +105,9 @@ class Proposal(Versioned, SoftDeletable, TenantRecord):
     total: Mapped[Decimal] = mapped_column(server_default=text("0"), default=Decimal(0))
     notes: Mapped[str | None]
     valid_until: Mapped[dt.datetime | None]
+    valid_until_by_default: Mapped[bool] = mapped_column(
+        server_default=text("false"), default=False
+    )
     client_company_id: Mapped[UUID | None]
     contact_id: Mapped[UUID | None]
     deal_id: Mapped[UUID | None]
@@ -111,6 +116,7 @@ class Proposal(Versioned, SoftDeletable, TenantRecord):
     owner_id: Mapped[str] = mapped_column(String(255))
     content_sha256: Mapped[str | None] = mapped_column(String(64))
     sent_at: Mapped[dt.datetime | None]
+    opened_at: Mapped[dt.datetime | None]
     viewed_at: Mapped[dt.datetime | None]
     signed_at: Mapped[dt.datetime | None]
     declined_at: Mapped[dt.datetime | None]

@@ -11,7 +11,7 @@ from alembic import op
 from webapp.config import DISPATCHER_ROLE
 
 revision = "0008"
-down_revision = "0010"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

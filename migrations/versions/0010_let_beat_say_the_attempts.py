@@ -7,7 +7,7 @@ from alembic import op
 from webapp.config import DISPATCHER_ROLE
 
 revision = "0010"
-down_revision = "0005"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 

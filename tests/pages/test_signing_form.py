@@ -123,14 +123,23 @@ def test_unknown_links_say_so_whatever_is_asked_of_them(app: Flask, token: str) 
         assert "This link does not open a proposal" in answer.text
 
 
-def test_looking_marks_the_proposal_viewed_once(app: Flask, api: Api) -> None:
+def test_the_page_tells_of_being_fetched_and_its_script_of_a_person(app: Flask, api: Api) -> None:
     proposal = api.send_proposal()
     client = app.test_client()
-    client.get(f"/sign/{proposal['token']}")
-    first = api.get(f"/api/proposals/{proposal['id']}").json["viewed_at"]
-    assert first is not None
-    client.get(f"/sign/{proposal['token']}")
-    assert api.get(f"/api/proposals/{proposal['id']}").json["viewed_at"] == first
+    page = f"/sign/{proposal['token']}"
+    told = lambda: api.get(f"/api/proposals/{proposal['id']}").json  # noqa: E731
+    client.head(page)
+    assert told()["opened_at"] is None
+    assert f'data-viewed="{page}/viewed"' in client.get(page).text
+    first = told()
+    assert first["opened_at"] is not None
+    assert first["viewed_at"] is None
+    assert client.post(f"{page}/viewed").status_code == 204
+    seen = told()["viewed_at"]
+    assert seen is not None
+    assert "data-viewed" not in client.get(page).text, "it has been told"
+    client.post(f"{page}/viewed")
+    assert (told()["opened_at"], told()["viewed_at"]) == (first["opened_at"], seen)
 
 
 def test_text_is_shown_as_text(app: Flask, api: Api) -> None:

@@ -36,18 +36,48 @@ def test_the_content_that_is_signed_is_the_one_that_was_sent(api: Api, anybody: 
     assert shown["content_sha256"] == proposal["content_sha256"]
 
 
-def test_opening_the_link_is_noted_once_and_signs_nothing(
+def test_fetching_and_viewing_are_noted_once_each_and_sign_nothing(
     api: Api, anybody: Api, tenant: Tenant
 ) -> None:
     proposal = api.send_proposal()
-    assert proposal["viewed_at"] is None
+    path = f"/api/public/proposals/{proposal['token']}"
+    told = lambda: api.get(f"/api/proposals/{proposal['id']}").json  # noqa: E731
+    assert proposal["opened_at"] is proposal["viewed_at"] is None
+    assert anybody.call("HEAD", path).status == 200
+    assert told()["opened_at"] is None, "a mail server looks whether the link is there"
     for _ in range(3):
-        assert anybody.get(f"/api/public/proposals/{proposal['token']}").status == 200
-    seen = api.get(f"/api/proposals/{proposal['id']}").json
-    assert seen["viewed_at"] is not None
+        assert anybody.get(path).status == 200
+    fetched = told()
+    assert fetched["opened_at"] is not None
+    assert fetched["viewed_at"] is None, "a mail scanner fetches what the link leads to"
+    for _ in range(2):
+        assert anybody.post(f"{path}/viewed").status == 204
+    seen = told()
+    assert seen["opened_at"] == fetched["opened_at"]
+    assert seen["viewed_at"] > fetched["opened_at"]
     assert seen["status"] == "Sent"
     tenant.run_jobs("activity.record")
-    assert tenant.count("activity_events", "type = 'viewed'") == 1
+    for event in ("opened", "viewed"):
+        assert tenant.count("activity_events", f"type = '{event}'") == 1
+
+
+@pytest.mark.parametrize("act", ["sign", "decline"])
+def test_who_signs_or_declines_has_viewed(api: Api, anybody: Api, act: str) -> None:
+    proposal = api.send_proposal()
+    if act == "sign":
+        assert api.sign(proposal, client=anybody).status == 202
+    else:
+        path = f"/api/public/proposals/{proposal['token']}/decline"
+        assert anybody.post(path, {"reason": "No."}).status == 200
+    told = api.get(f"/api/proposals/{proposal['id']}").json
+    assert told["opened_at"] is not None
+    assert told["viewed_at"] is not None
+
+
+def test_what_staff_record_says_nothing_of_a_view(api: Api) -> None:
+    proposal = api.send_proposal()
+    api.made(f"/api/proposals/{proposal['id']}/sign", Prefer="respond-async")
+    assert api.get(f"/api/proposals/{proposal['id']}").json["viewed_at"] is None
 
 
 def test_the_evidence_of_a_signature_is_kept(api: Api, anybody: Api) -> None:
@@ -122,8 +152,10 @@ def test_the_timeline_tells_the_whole_story(api: Api, anybody: Api, tenant: Tena
     engagement_id = api.get(f"/api/proposals/{proposal['id']}").json["converted_engagement_id"]
     events = api.get(f"/api/engagements/{engagement_id}/timeline?limit=100").json["data"]
     told = [(event["entity_type"], event["type"]) for event in reversed(events)]
-    story = [("proposal", "sent"), ("proposal", "viewed"), ("proposal", "signed"),
-             ("engagement", "created"), ("project", "created"), ("order", "created")]  # fmt: skip
+    story = [
+        *(("proposal", event) for event in ("sent", "opened", "viewed", "signed")),
+        *((kind, "created") for kind in ("engagement", "project", "order")),
+    ]
     positions = [told.index(step) for step in story]
     assert positions == sorted(positions), told
     assert told.count(("project", "created")) == 3

@@ -119,7 +119,7 @@ class Api:
             # Without proxies: this goes to our own machine.
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
             with opener.open(request, timeout=40) as answer:
-                return json.load(answer)
+                return json.load(answer) if answer.status != 204 else None
         except urllib.error.HTTPError as error:
             raise DemoError(f"{method} {path} was answered {_reason(error)}") from None
         except (OSError, ValueError) as error:
@@ -182,8 +182,10 @@ def _drive(run: Run, body: dict[str, Any], staff: Api, client: Api) -> None:
     link = f"/api/public/proposals/{sent['signing_url'].rsplit('/', 1)[1]}"
     with run.step("viewed") as step:
         seen = client.call("GET", link)
+        client.call("POST", f"{link}/viewed")
         step.detail = f"content {seen['content_sha256'][:12]}…"
-    run.check(bool(staff.call("GET", one)["viewed_at"]), "viewed_at after the client's look")
+    told = staff.call("GET", one)
+    run.check(bool(told["opened_at"] and told["viewed_at"]), "opened_at and viewed_at after a look")
     with run.step("signed") as step:
         result = _sign(client, link, seen)
         step.detail = f"by {seen['contact']['first_name']} {seen['contact']['last_name']}"
@@ -249,6 +251,7 @@ def _check_timeline(run: Run, projects: int, staff: Api) -> str:
     """Wait for the events, which are written behind the changes; says which there are."""
     wanted = {
         ("proposal", "sent"): 1,
+        ("proposal", "opened"): 1,
         ("proposal", "viewed"): 1,
         ("proposal", "signed"): 1,
         ("engagement", "created"): 1,

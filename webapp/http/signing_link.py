@@ -9,7 +9,7 @@ from webapp.core.transaction import in_transaction
 from webapp.http.caller import user_agent
 from webapp.services.sales.content import CONSENT_TEXT, CONSENT_VERSION
 from webapp.services.sales.queries import linked_to_caller
-from webapp.services.sales.sending import mark_viewed
+from webapp.services.sales.sending import mark_opened
 from webapp.services.sales.signing import Evidence
 
 
@@ -32,9 +32,14 @@ def evidence_of_request(
     )
 
 
-def viewed_by_client(*, even_replaced: bool = False) -> dict[str, object]:
-    """The proposal behind the caller's link; the first look is noted (*The sign flow*, step 2)."""
+def opened_by_link(*, even_replaced: bool = False) -> dict[str, object]:
+    """The proposal behind the caller's link; that the link was first fetched is noted.
+
+    Mail scanners fetch links as well, so this says nothing of a person, and HEAD not even this
+    (sign-flow.md, *Reading*).
+    """
     proposal = linked_to_caller(even_replaced=even_replaced)
-    if proposal["status"] == "sent" and proposal["viewed_at"] is None:
-        in_transaction(signing_link_context("link:read"), mark_viewed)
+    is_first = proposal["status"] == "sent" and proposal["opened_at"] is None
+    if is_first and request.method == "GET":
+        in_transaction(signing_link_context("link:read"), mark_opened)
     return proposal

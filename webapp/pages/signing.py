@@ -18,7 +18,7 @@ from webapp.auth.credentials import signing_link_context
 from webapp.auth.guard import read_in, requires
 from webapp.extensions import limit_anybody
 from webapp.http.errors import flatten
-from webapp.http.signing_link import evidence_of_request, viewed_by_client
+from webapp.http.signing_link import evidence_of_request, opened_by_link
 from webapp.http.wait import DEFAULT_SECONDS, done_within, unless_it_fails
 from webapp.schemas.sales import DeclineIn, PublicSigningResult, SignIn
 from webapp.services.common.exceptions import (
@@ -29,7 +29,7 @@ from webapp.services.common.exceptions import (
     NotFound,
 )
 from webapp.services.sales.queries import created_by, linked_to_caller, signed_document
-from webapp.services.sales.sending import decline_by_link
+from webapp.services.sales.sending import decline_by_link, mark_viewed
 from webapp.services.sales.signing import Signed, sign_by_link
 
 blueprint = Blueprint("signing", __name__, url_prefix="/sign")
@@ -64,7 +64,7 @@ def show(status: int = 200, errors: Errors | None = None, *, keep: bool = True) 
 
     With `keep`, the form is filled in again as it was sent.
     """
-    proposal: dict[str, Any] = viewed_by_client(even_replaced=True)
+    proposal: dict[str, Any] = opened_by_link(even_replaced=True)
     g.timezone = proposal["timezone"]
     context = {
         "organization": proposal["organization"],
@@ -129,6 +129,14 @@ def sign(token: str) -> Signed:
             checked["content_sha256"],
         )
     )
+
+
+@blueprint.post("/<string:token>/viewed")
+@requires("link:read", credential=signing_link_context)
+def viewed(token: str) -> tuple[str, int]:
+    """A script tells of the first thing that a person does on the page."""
+    mark_viewed()
+    return "", 204
 
 
 @blueprint.post("/<string:token>/decline")

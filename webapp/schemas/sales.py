@@ -113,6 +113,7 @@ class ProposalOut(Output):
     items = fields.List(fields.Nested(ItemOut))
     content_sha256 = fields.String(allow_none=True)
     sent_at = Moment(allow_none=True)
+    opened_at = Moment(allow_none=True)
     viewed_at = Moment(allow_none=True)
     signed_at = Moment(allow_none=True)
     declined_at = Moment(allow_none=True)

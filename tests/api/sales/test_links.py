@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
 
+from models.db.base import db
 from tests.support.tenants import Api, Tenant, a_proposal, a_signature
 
 
@@ -105,3 +108,58 @@ def test_the_answer_that_shows_a_link_is_stored_by_nobody(api: Api) -> None:
         assert "/sign/" in sent.json["signing_url"]
         assert sent.headers["Cache-Control"] == "no-store"
         assert sent.headers["ETag"]
+
+
+def test_an_offer_without_a_time_limit_ends_when_the_organization_says(
+    api: Api, anybody: Api, tenant: Tenant
+) -> None:
+    tenant.run(
+        lambda: db.session.execute(
+            text("UPDATE organizations SET link_days = 7 WHERE id = :id"), {"id": tenant.id}
+        )
+    )
+    sent = api.send_proposal()
+    days = (moment(sent["valid_until"]) - moment(sent["sent_at"])).total_seconds() / 86_400
+    assert days == pytest.approx(7)
+    shown = anybody.get(f"/api/public/proposals/{sent['token']}").json
+    assert shown["valid_until"] == sent["valid_until"], "the client reads until when it holds"
+    revised = api.made(f"/api/proposals/{sent['id']}/revise")
+    assert revised["valid_until"] is None, "nobody chose it"
+
+
+def test_a_time_limit_that_was_chosen_stays_when_a_proposal_is_revised(api: Api) -> None:
+    chosen = (dt.datetime.now(dt.UTC) + dt.timedelta(days=3)).isoformat()
+    sent = api.send_proposal(valid_until=chosen)
+    assert api.made(f"/api/proposals/{sent['id']}/revise")["valid_until"] == sent["valid_until"]
+
+
+def test_no_link_waits_longer_than_a_year(api: Api) -> None:
+    far = dt.datetime.now(dt.UTC) + dt.timedelta(days=366)
+    draft = api.made("/api/proposals", a_proposal(valid_until=far.isoformat()))
+    answer = api.post(f"/api/proposals/{draft['id']}/send")
+    assert answer.status == 422
+    assert answer.json["errors"] == {
+        "valid_until": ["A link waits at most 365 days; choose an earlier time."]
+    }
+    near = (far - dt.timedelta(days=2)).isoformat()
+    api.put(f"/api/proposals/{draft['id']}", {"valid_until": near})
+    assert api.post(f"/api/proposals/{draft['id']}/send").status == 200
+
+
+def test_a_signed_proposals_link_goes_on_showing_it_after_the_offer_has_ended(
+    api: Api, anybody: Api, tenant: Tenant
+) -> None:
+    sent = api.send_proposal()
+    api.sign(sent, client=anybody)
+    tenant.run_jobs()
+    tenant.rows(
+        "UPDATE proposals SET valid_until = now() - interval '1 day'"
+        " WHERE organization_id = %(organization_id)s RETURNING id"
+    )
+    path = f"/api/public/proposals/{sent['token']}"
+    assert anybody.get(path).json["status"] == "Signed"
+    assert anybody.get(f"{path}/signed.pdf").content.startswith(b"%PDF")
+
+
+def moment(wire: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(wire)

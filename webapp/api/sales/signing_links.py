@@ -11,7 +11,7 @@ from webapp.api.sales.proposals import pdf_answer
 from webapp.auth.credentials import signing_link_context
 from webapp.extensions import limit_anybody
 from webapp.http.responses import ApiResponse
-from webapp.http.signing_link import evidence_of_request, viewed_by_client
+from webapp.http.signing_link import evidence_of_request, opened_by_link
 from webapp.http.wait import wait_for_result
 from webapp.schemas.sales import (
     DeclineIn,
@@ -28,7 +28,7 @@ from webapp.services.common.exceptions import (
     LinkReplaced,
 )
 from webapp.services.sales.queries import created_by, linked_to_caller, signed_document
-from webapp.services.sales.sending import decline_by_link
+from webapp.services.sales.sending import decline_by_link, mark_viewed
 from webapp.services.sales.signing import sign_by_link
 
 blueprint = ApiBlueprint(
@@ -69,7 +69,21 @@ def _wait_by_link(accepted: ApiResponse) -> ApiResponse:
 )
 def get_public_proposal(token: str) -> dict[str, Any]:
     """Read the proposal of a signing link"""
-    return viewed_by_client()
+    return opened_by_link()
+
+
+@blueprint.operation(
+    "POST",
+    "/<string:token>/viewed",
+    permission="link:read",
+    credential=signing_link_context,
+    status=204,
+    errors=(LinkReplaced,),
+)
+def mark_public_proposal_viewed(token: str) -> ApiResponse:
+    """Note that a person reads the proposal of a signing link; the first time counts"""
+    mark_viewed()
+    return ApiResponse(204)
 
 
 @blueprint.operation(

@@ -126,6 +126,7 @@ _LINKED = CompiledQuery.of(
         Proposal.id,
         Proposal.status,
         Proposal.version,
+        Proposal.opened_at,
         Proposal.viewed_at,
         Proposal.deleted_at,
         (Proposal.valid_until <= func.now()).label("is_past"),
@@ -220,13 +221,14 @@ def proposal_behind_link(credential_id: UUID, *, even_replaced: bool = False) ->
     if row["revoked_at"] is not None or row["link_version"] != row["version"]:
         if not even_replaced:
             raise LinkReplaced()
-        row |= {"status": "revised", "viewed_at": None}
+        row |= {"status": "revised", "opened_at": None, "viewed_at": None}
     elif row["status"] == "sent" and row["is_past"]:
         row["status"] = "expired"  # the beat job writes it down; the clock has decided already
     return {
         **json.loads(row["content"]),
         "id": row["id"],
         "status": row["status"],
+        "opened_at": row["opened_at"],
         "viewed_at": row["viewed_at"],
         "signed_at": row["signed_at"],
         "content_sha256": row["content_sha256"],

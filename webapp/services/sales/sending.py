@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 
 from models.db.base import db, uuid7
 from models.db.tenancy import current_organization_id, current_principal
-from models.identity import Credential
+from models.identity import MAX_LINK_DAYS, Credential, Organization
 from models.sales import Proposal, ProposalVersion, SigningLink
 from models.states import PROPOSAL
 from webapp.services.activity.events import record_activity
@@ -33,13 +33,12 @@ def send_proposal(
     proposal = lock(Proposal, proposal_id, expected_row_version=expected_row_version)
     if proposal.status != "draft":
         raise Conflict("Only a draft can be sent. Revise the proposal to send a new version.")
-    if proposal.valid_until is not None and proposal.valid_until <= now():
-        raise Invalid({"valid_until": ["This has passed already; choose a later time."]})
+    _limit(proposal)
     check_engagement(proposal)
     sent_at = now()
     content, content_sha256 = freeze(proposal, sent_at)
     proposal.sent_at = sent_at
-    proposal.viewed_at = None
+    proposal.opened_at = proposal.viewed_at = None
     proposal.content_sha256 = content_sha256
     db.session.add(
         ProposalVersion(
@@ -109,7 +108,9 @@ def revise_proposal(proposal_id: UUID, *, expected_row_version: int | None = Non
     )
     proposal.version += 1
     proposal.content_sha256 = None
-    proposal.sent_at = proposal.viewed_at = None
+    proposal.sent_at = proposal.opened_at = proposal.viewed_at = None
+    if proposal.valid_until_by_default:
+        proposal.valid_until, proposal.valid_until_by_default = None, False
     proposal.declined_at = proposal.decline_reason = proposal.expired_at = None
     return proposal
 
@@ -125,7 +126,9 @@ def decline_proposal(
 
 def decline_by_link(reason: str) -> None:
     """Decline as the client who holds the link. Raises LinkReplaced, and as `_decline`."""
-    _decline(linked_proposal(), reason)
+    proposal = linked_proposal()
+    note_view(proposal)
+    _decline(proposal, reason)
 
 
 def _decline(proposal: Proposal, reason: str) -> None:
@@ -162,13 +165,47 @@ def linked_proposal() -> Proposal:
     return proposal
 
 
+def mark_opened() -> None:
+    """Note that the link was fetched, by whomever; the first time only."""
+    _mark(linked_proposal(), "opened")
+
+
 def mark_viewed() -> None:
-    """Note that the client opened the link; the first time only (*The sign flow*, step 2)."""
-    proposal = linked_proposal()
-    if proposal.status == "sent" and proposal.viewed_at is None:
-        proposal.viewed_at = now()
+    """Note that a person did something with the proposal behind the link; the first time only.
+
+    Raises LinkReplaced and NotFound.
+    """
+    note_view(linked_proposal())
+
+
+def note_view(proposal: Proposal) -> None:
+    """As `mark_viewed`, on the locked proposal: signing and declining are views as well."""
+    _mark(proposal, "opened")
+    _mark(proposal, "viewed")
+
+
+def _mark(proposal: Proposal, event: str) -> None:
+    column = f"{event}_at"
+    if proposal.status == "sent" and getattr(proposal, column) is None:
+        setattr(proposal, column, now())
         touch(proposal)
-        record_activity(proposal, "viewed", metadata={"version": proposal.version})
+        record_activity(proposal, event, metadata={"version": proposal.version})
+
+
+def _limit(proposal: Proposal) -> None:
+    """See to it that the offer ends: by default when the organization says, at last in a year.
+
+    Raises Invalid naming `valid_until` for a time that has passed or is further away.
+    """
+    if proposal.valid_until is None:
+        organization = db.session.get_one(Organization, current_organization_id())
+        proposal.valid_until = now() + dt.timedelta(days=organization.link_days)
+        proposal.valid_until_by_default = True
+    elif proposal.valid_until <= now():
+        raise Invalid({"valid_until": ["This has passed already; choose a later time."]})
+    elif proposal.valid_until > now() + dt.timedelta(days=MAX_LINK_DAYS):
+        wrong = f"A link waits at most {MAX_LINK_DAYS} days; choose an earlier time."
+        raise Invalid({"valid_until": [wrong]})
 
 
 def check_not_expired(proposal: Proposal) -> None:

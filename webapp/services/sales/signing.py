@@ -29,7 +29,7 @@ from webapp.services.common.exceptions import AlreadySigned, ContentChanged, Inv
 from webapp.services.common.writes import create, lock, move, now, today
 from webapp.services.jobs.enqueue import enqueue
 from webapp.services.sales.named_engagement import check_engagement_to_sign
-from webapp.services.sales.sending import check_not_expired, linked_proposal
+from webapp.services.sales.sending import check_not_expired, linked_proposal, note_view
 from webapp.services.sales.signed_document import is_png_data_url
 
 
@@ -76,7 +76,9 @@ class Signed:
 
 def sign_by_link(evidence: Evidence) -> Signed:
     """Sign the proposal of the caller's signing link. Raises LinkReplaced, and as `_sign`."""
-    return _sign(linked_proposal(), evidence)
+    proposal = linked_proposal()
+    note_view(proposal)
+    return _sign(proposal, evidence)
 
 
 def sign_proposal(
