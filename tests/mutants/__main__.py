@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from tests.mutants import access, jobs, rules
+from tests.mutants import access, drafting, jobs, rules
 from tests.mutants import database as ledger
 from tests.mutants.model import Mutant
 from tests.mutants.runner import (
@@ -25,6 +25,7 @@ PARTS = {
     "The queue": jobs.MUTANTS,
     "The database": ledger.MUTANTS,
     "The rules": rules.MUTANTS,
+    "What is promised": drafting.MUTANTS,
     "The front desk": access.MUTANTS,
 }
 TABLE = ROOT / "benchmarks" / "MUTANTS.md"

@@ -6,6 +6,7 @@ from tests.mutants.model import Mutant, without
 
 SIGNING = "webapp/services/sales/signing.py"
 SENDING = "webapp/services/sales/sending.py"
+NAMED = "webapp/services/sales/named_engagement.py"
 RECORDS = "webapp/services/common/writes.py"
 MESSAGES = "webapp/services/conversations/messages.py"
 RETENTION = "webapp/services/retention/rules.py"
@@ -99,9 +100,9 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "the look whether a named engagement is still open",
-        "webapp/services/sales/fulfilment.py",
-        'Engagement.status.in_(("active", "on_hold")),',
-        "",
+        NAMED,
+        'return engagement.status in ("active", "on_hold")',
+        "return True",
         _flow("test_an_engagement_that_was_closed_meanwhile_is_not_reopened"),
     ),
     without(
