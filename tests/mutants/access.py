@@ -237,4 +237,11 @@ MUTANTS: tuple[Mutant, ...] = (
         "environ[_ROUTE] = request.path",
         "tests/core/test_logs.py::test_no_secret_reaches_a_log",
     ),
+    without(
+        "the protection of the mail server's password",
+        "webapp/core/mail.py",
+        "            raise PlainTextRefused()\n",
+        "            pass\n",
+        "tests/core/test_mail.py::test_a_password_and_its_mail_are_never_sent_in_plain_text",
+    ),
 )

@@ -6,6 +6,7 @@ made from the job's subject, is the receiver's dedupe key (architecture.md, *The
 
 from __future__ import annotations
 
+import ipaddress
 import smtplib
 import ssl
 from email.message import EmailMessage
@@ -17,7 +18,13 @@ from urllib.parse import unquote, urlsplit
 
 from flask import current_app, g, render_template
 
+from webapp.services.common.exceptions import DomainError
+
 TIMEOUT_SECONDS = 5  # each step of the SMTP conversation
+
+
+class PlainTextRefused(DomainError):
+    """The mail server offers no STARTTLS, so the password in SMTP_URL was not sent to it."""
 
 
 def compose(
@@ -46,7 +53,8 @@ def compose(
 def deliver(message: EmailMessage) -> None:
     """Hand the mail to SMTP_URL's server, or write it into `var/mail/` where none is set.
 
-    Raises smtplib.SMTPException or OSError when it was not taken; the job tries again.
+    Raises smtplib.SMTPException, OSError or PlainTextRefused when it was not taken; the job tries
+    again.
     """
     settings = current_app.config["SETTINGS"]
     if settings.smtp_url is None:
@@ -64,7 +72,11 @@ def _write(message: EmailMessage, folder: Path) -> None:
 
 
 def _hand_over(message: EmailMessage, url: str) -> None:
-    """smtp:// uses STARTTLS where the server offers it; smtps:// is TLS from the start."""
+    """smtps:// is TLS from the start; smtp:// uses STARTTLS where the server offers it.
+
+    With a user in the address it must: else whoever stands between could take the offer out of
+    the server's answer and read the password. Raises PlainTextRefused.
+    """
     parts = urlsplit(url)
     host = parts.hostname or "localhost"
     context = ssl.create_default_context()
@@ -78,9 +90,18 @@ def _hand_over(message: EmailMessage, url: str) -> None:
         if parts.scheme == "smtp" and server.has_extn("starttls"):
             server.starttls(context=context)
             server.ehlo()
+        elif parts.scheme == "smtp" and parts.username and not _is_this_machine(host):
+            raise PlainTextRefused()
         if parts.username:
             server.login(unquote(parts.username), unquote(parts.password or ""))
         server.send_message(message)
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _one_line(text: str) -> str:
