@@ -85,7 +85,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "the end of the session before a login",
-        "webapp/pages/console.py",
+        "webapp/pages/console/login.py",
         "    _end_session_before()\n",
         "",
         _session,
@@ -107,7 +107,7 @@ MUTANTS: tuple[Mutant, ...] = (
     without("the check of the Origin", BROWSER, "    check_origin()\n", "", _own_forms),
     without(
         "the pages a login may lead to",
-        "webapp/pages/console.py",
+        "webapp/pages/console/login.py",
         "return wanted if _NEXT.fullmatch(wanted) else None",
         "return wanted or None",
         _console("a_login_leads_only_to_the_console"),
@@ -142,7 +142,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "the rate limit of logging in",
-        "webapp/pages/console.py",
+        "webapp/pages/console/login.py",
         '@limiter.limit("10/minute")\n',
         "",
         _limits("logging_in_is_limited_for_each_address"),

@@ -1,27 +1,23 @@
-"""The staff's console: logging in and out, and the first page."""
+"""Logging in to the console, and out of it."""
 
 from __future__ import annotations
 
 import re
 from contextlib import suppress
-from typing import Any
 
-from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+from flask import Response, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from models.db.tenancy import as_system
-from models.states import ENGAGEMENT, PROPOSAL
 from webapp.auth import browser
 from webapp.auth.credentials import session_context, session_of_browser
 from webapp.auth.guard import open_to_all, requires
 from webapp.core.transaction import in_transaction
 from webapp.extensions import limiter
 from webapp.http.caller import user_agent
+from webapp.pages.console import blueprint
 from webapp.services.common.exceptions import Forbidden, Unauthorized
 from webapp.services.identity import sessions
-from webapp.services.overview.queries import latest_engagements, latest_proposals
-
-blueprint = Blueprint("console", __name__, url_prefix="/console")
 
 ANYBODY = "whoever is not logged in yet logs in here"
 # Where a log-in may lead: a page of the console, and no other site's.
@@ -31,49 +27,6 @@ REFUSED = (
     "The email or the password is not right. After several failed attempts an account is locked"
     " for a while; wait a few minutes before you try again."
 )
-
-
-@blueprint.after_request
-def name_the_origin(response: Response) -> Response:
-    """Browsers send `Origin: null` from pages with no-referrer; our forms' checks need it."""
-    response.headers["Referrer-Policy"] = "same-origin"
-    return response
-
-
-@blueprint.get("")
-@requires("sales:read", credential=session_context)
-def home() -> str:
-    account = sessions.account_of_caller()
-    g.timezone = account["timezone"]
-    secret = browser.cookie(browser.SESSION)
-    assert secret is not None
-    return render_template(
-        "console/home.html",
-        organization={"name": account["organization_name"]},
-        user={"name": account["name"], "email": account["email"]},
-        proposals=[
-            {**row, "client": _client(row), "status": PROPOSAL.label(row["status"])}
-            for row in latest_proposals()
-        ],
-        engagements=[
-            {
-                **row,
-                "client": _client(row),
-                "status": ENGAGEMENT.label(row["status"]),
-                "projects": len(row["projects"]),
-            }
-            for row in latest_engagements()
-        ],
-        csrf_token=browser.form_token(secret),
-    )
-
-
-def _client(row: dict[str, Any]) -> str:
-    """The client's company, else the person."""
-    if row["client_company"]:
-        return str(row["client_company"]["name"])
-    contact = row["contact"]
-    return f"{contact['first_name']} {contact['last_name']}".strip() if contact else ""
 
 
 @blueprint.get("/login")
@@ -118,15 +71,6 @@ def logout() -> AnyResponse:
     response = redirect(url_for("console.login"), 303)
     browser.drop_cookie(response, browser.SESSION)
     return response
-
-
-@blueprint.errorhandler(Unauthorized)
-def ask_for_login(_error: Unauthorized) -> AnyResponse:
-    """To the login, and from there back to the page that was asked for."""
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
-    if wanted == url_for("console.home"):
-        wanted = None
-    return redirect(url_for("console.login", next=wanted), 303)
 
 
 def _login_page(status: int = 200, refused: str | None = None) -> Response:
