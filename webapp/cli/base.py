@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
@@ -116,3 +116,20 @@ def each_organization(app: Flask, slug: str | None = None) -> dict[str, Any]:
     if slug is not None and not found:
         fail(f"there is no organization {slug!r}")
     return found
+
+
+def table(rows: Sequence[Mapping[str, Any]], *names: str) -> str:
+    """Rows as lines under a heading, the columns as wide as they need."""
+    lines = [names, *(tuple(one_line(row[name]) for name in names) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(names))]
+    return "\n".join(
+        "  ".join(value.ljust(width) for value, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def one_line(value: Any) -> str:
+    """A value in one line: a time to the second, nothing for none."""
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat(" ", "seconds"))
+    return "" if value is None else " ".join(str(value).split())

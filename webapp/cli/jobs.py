@@ -13,13 +13,16 @@ from webapp.cli.base import (
     each_organization,
     fail,
     make_app,
+    one_line,
     perhaps_organization,
     run_as,
     say,
+    table,
 )
 
 # As models.jobs.JOB_STATES has them (tested); naming them here keeps `sx --help` quick.
 STATES = ("ready", "running", "done", "dead", "cancelled")
+COLUMNS = ("id", "organization", "kind", "state", "attempts", "created_at", "last_error")
 
 
 @click.group()
@@ -50,7 +53,7 @@ def list_jobs(
         )
     ]
     rows = sorted(rows, key=lambda row: row["id"], reverse=True)[:limit]
-    say(as_json, rows, _table(rows) if rows else "There are no such jobs.")
+    say(as_json, rows, table(rows, *COLUMNS) if rows else "There are no such jobs.")
 
 
 @jobs.command()
@@ -130,30 +133,12 @@ def _where_it_is(job_id: UUID, act: Callable[[], Any]) -> dict[str, Any]:
     fail(f"there is no job {job_id}")
 
 
-def _table(rows: list[dict[str, Any]]) -> str:
-    """Jobs as lines under a heading, the columns as wide as they need."""
-    names = ("id", "organization", "kind", "state", "attempts", "created_at", "last_error")
-    lines = [names, *(tuple(_short(row[name]) for name in names) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(names))]
-    return "\n".join(
-        "  ".join(value.ljust(width) for value, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
-
-
 def _details(row: dict[str, Any]) -> str:
     shown = {name: value for name, value in row.items() if name != "attempts_log"}
-    lines = [f"{name:<16}{_short(value)}" for name, value in shown.items() if value is not None]
+    lines = [f"{name:<16}{one_line(value)}" for name, value in shown.items() if value is not None]
     for attempt in row["attempts_log"]:
         outcome = attempt["outcome"] or "never came to its end"
         lines.append(f"attempt {attempt['n']:<8}{attempt['started_at']}  {outcome}")
         if attempt["error"]:
             lines.append(f"{'':<16}{attempt['error']}")
     return "\n".join(lines)
-
-
-def _short(value: Any) -> str:
-    """A value in one line: a time to the second, nothing for none."""
-    if hasattr(value, "isoformat"):
-        return str(value.isoformat(" ", "seconds"))
-    return "" if value is None else " ".join(str(value).split())

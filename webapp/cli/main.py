@@ -12,18 +12,12 @@ from pathlib import Path
 
 import click
 
-from webapp.cli.base import (
-    Commands,
-    as_json,
-    fail,
-    in_organization,
-    make_app,
-    organization,
-    run_as,
-    say,
-)
+from webapp.cli.base import Commands, fail, make_app
 from webapp.cli.demo import demo, demo_seed
 from webapp.cli.jobs import jobs
+from webapp.cli.keys import key
+from webapp.cli.organizations import org
+from webapp.cli.users import user
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -32,9 +26,8 @@ def main() -> None:
     """Service Engine X: run it, set it up, look after its jobs."""
 
 
-main.add_command(jobs)
-main.add_command(demo)
-main.add_command(demo_seed)
+for command in (org, user, key, jobs, demo, demo_seed):
+    main.add_command(command)
 
 
 @main.command()
@@ -76,76 +69,6 @@ def migrate(revision: str, check: bool) -> None:
             click.echo(f"The database is at {database.migrate(settings, revision)}.")
     except CommandError as error:
         fail(str(error))
-
-
-@main.group()
-def org() -> None:
-    """Organizations."""
-
-
-@org.command("create")
-@click.argument("name")
-@click.option("--slug", help="Default: made of the name.")
-@click.option("--timezone", default="UTC", show_default=True)
-@click.option("--currency", default="EUR", show_default=True)
-@as_json
-def org_create(name: str, slug: str | None, timezone: str, currency: str, as_json: bool) -> None:
-    """Make an organization."""
-    from models.db.base import uuid7
-    from webapp.services.identity.accounts import create_organization
-
-    made = run_as(
-        make_app(),
-        uuid7(),
-        lambda: create_organization(name, slug=slug, timezone=timezone, currency=currency),
-    )
-    say(as_json, {"id": made.id, "slug": made.slug}, f"Made {made.name} ({made.slug}).")
-
-
-@main.group()
-def user() -> None:
-    """People who sign in."""
-
-
-@user.command("create")
-@organization
-@click.option("--email", required=True)
-@click.option("--name", required=True)
-@click.option("--role", default="member", show_default=True)
-@click.option("--password", envvar="SX_PASSWORD", prompt=True, hide_input=True,
-              confirmation_prompt=True)  # fmt: skip
-@as_json
-def user_create(slug: str, email: str, name: str, role: str, password: str, as_json: bool) -> None:
-    """Make a user; the password is asked for, or taken from SX_PASSWORD."""
-    from webapp.services.identity.accounts import create_user
-
-    made = in_organization(slug, lambda: create_user(email, name, password, role=role))
-    say(as_json, {"id": made.id, "email": email}, f"Made {name} <{email}>, {role} of {slug}.")
-
-
-@main.group()
-def key() -> None:
-    """API keys."""
-
-
-@key.command("create")
-@organization
-@click.option("--role", default="member", show_default=True)
-@click.option("--name", default="Command line", show_default=True)
-@click.option("--scope", "scopes", multiple=True, help="Narrow the role to these permissions.")
-@as_json
-def key_create(slug: str, role: str, name: str, scopes: tuple[str, ...], as_json: bool) -> None:
-    """Make an API key and print it, this once."""
-    from webapp.auth.permissions import ALL_PERMISSIONS
-    from webapp.services.identity.accounts import create_api_key
-
-    unknown = sorted(set(scopes) - ALL_PERMISSIONS)
-    if unknown:
-        fail(
-            f"no such scope: {', '.join(unknown)}; there are: {', '.join(sorted(ALL_PERMISSIONS))}"
-        )
-    record, secret = in_organization(slug, lambda: create_api_key(name, role=role, scopes=scopes))
-    say(as_json, {"id": record.id, "key": secret, "role": role}, secret)
 
 
 @main.command()
