@@ -7,6 +7,7 @@ from tests.mutants.model import Edit, Mutant, without
 CREATED = "migrations/versions/0001_create_ledger.py"
 TENANCY = "migrations/tenancy.py"
 OPENING = "models/db/transactions.py"
+MIGRATIONS = "tests/models/test_migrations.py::test_{}"
 ISOLATION = "tests/models/test_tenant_isolation.py::test_{}"
 WALK = "tests/api/test_tenant_walk.py::test_{}"
 POOLED = "tests/core/test_transaction.py::test_a_pooled_connection_remembers_no_tenant"
@@ -149,5 +150,42 @@ MUTANTS: tuple[Mutant, ...] = (
         "PERFORM set_config('app.organization_id', found_one.organization_id::text, true);",
         "PERFORM set_config('app.organization_id', found_one.organization_id::text, false);",
         f"{POOLED}[reading]",
+    ),
+    without(
+        "CONCURRENTLY in a migration's index",
+        "migrations/indexes.py",
+        "CREATE {kind} CONCURRENTLY {name}",
+        "CREATE {kind} {name}",
+        MIGRATIONS.format("a_table_takes_writes_while_a_migration_builds_an_index_on_it"),
+    ),
+    without(
+        "the drop of an index that an interrupted migration left invalid",
+        "migrations/indexes.py",
+        "if valid is False:",
+        "if False:",
+        MIGRATIONS.format("an_index_that_an_interrupted_run_left_invalid_is_built_again"),
+    ),
+    without(
+        "the transaction of each migration",
+        "migrations/env.py",
+        "transaction_per_migration=True",
+        "transaction_per_migration=False",
+        MIGRATIONS.format(
+            "a_failed_migration_leaves_the_database_at_the_last_one_that_was_finished"
+        ),
+    ),
+    without(
+        "the asking again for the migrations' lock",
+        "webapp/core/database.py",
+        "SELECT pg_try_advisory_lock(:key)",
+        "SELECT pg_advisory_lock(:key) IS NOT NULL",
+        MIGRATIONS.format("a_second_run_waits_for_the_first_and_does_not_hold_up_its_indexes"),
+    ),
+    without(
+        "the readiness beside a newer database",
+        "webapp/api/health.py",
+        "if revision is None or revision in older:",
+        "if revision != newest:",
+        "tests/api/test_health.py::test_a_process_whose_database_is_newer_is_ready",
     ),
 )

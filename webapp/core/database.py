@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -47,9 +48,12 @@ def alembic_config(connection: Connection | None = None) -> Config:
 
 
 def migrate(settings: Settings, revision: str = "head") -> str:
-    """Bring the database to `revision`; returns the revision it is at afterwards."""
+    """Bring the database to `revision`; returns the revision it is at afterwards.
+
+    When a migration fails, those before it stay. Others that migrate meanwhile wait.
+    """
     with owner_engine(settings).connect() as connection:
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _MIGRATION_LOCK})
+        _wait_for_others(connection)
         prepare_roles(connection, settings)
         connection.commit()
         if revision == "base" or revision.startswith("-"):
@@ -57,6 +61,18 @@ def migrate(settings: Settings, revision: str = "head") -> str:
         else:
             command.upgrade(alembic_config(connection), revision)
         return current_revision(connection) or "base"
+
+
+def _wait_for_others(connection: Connection) -> None:
+    """Hold the migrations' lock until the connection is closed.
+
+    It is asked for again and again: a statement that waited for it would be an open transaction,
+    which an index built concurrently waits for in turn.
+    """
+    taken = text("SELECT pg_try_advisory_lock(:key)")
+    while not connection.scalar(taken, {"key": _MIGRATION_LOCK}):
+        connection.rollback()
+        time.sleep(0.2)
 
 
 def prepare_roles(connection: Connection, settings: Settings) -> None:
