@@ -2,7 +2,7 @@
 
 The application's role inserts signatures and signed documents, and never updates or deletes them:
 who takes the role over cannot replace one. The purge calls a function, which looks for itself
-whether the years are over, nothing holds them, and what they belong to was trashed.
+whether the years are over, nothing holds them, and what they belong to was trashed long enough ago.
 Source: retention.md, *Evidence*.
 """
 
@@ -39,12 +39,17 @@ BEGIN
            ON e.organization_id = s.organization_id AND e.id = p.converted_engagement_id
     WHERE s.organization_id = v_organization_id
       AND s.signed_at < now() - make_interval(years => o.financial_retention_years)
-      AND num_nonnulls(p.deleted_at, c.deleted_at, e.deleted_at) > 0
+      AND least(p.deleted_at, c.deleted_at, e.deleted_at)
+          < now() - make_interval(days => o.retention_days)
       AND NOT EXISTS (
             SELECT FROM public.engagements h
             WHERE h.organization_id = s.organization_id AND h.legal_hold
               AND (h.id = p.converted_engagement_id OR h.id = p.engagement_id
-                   OR h.proposal_id = s.proposal_id OR h.contract_id = s.contract_id))
+                   OR h.proposal_id = s.proposal_id OR h.contract_id = s.contract_id
+                   OR EXISTS (SELECT FROM public.engagement_contracts ec
+                              WHERE ec.organization_id = h.organization_id
+                                AND ec.engagement_id = h.id
+                                AND ec.contract_id = s.contract_id)))
       AND CASE p_table
             WHEN 'signatures' THEN s.id = ANY (p_ids)
             WHEN 'signed_documents' THEN EXISTS (

@@ -175,9 +175,9 @@ def test_evidence_is_purged_only_when_it_is_old_and_trashed_and_not_on_hold(
     as_app: psycopg.Connection, tenant: Tenant, other_tenant: Tenant, signed: str
 ) -> None:
     mine = "AND organization_id = %(organization_id)s RETURNING id"
-    trash = "UPDATE proposals SET deleted_at = now() WHERE deleted_at IS NULL"
+    trash = "UPDATE proposals SET deleted_at = now() - interval '{} days' WHERE true"
     hold = "UPDATE engagements SET legal_hold = {} WHERE true"
-    tenant.rows(f"{trash} {mine}")
+    tenant.rows(f"{trash.format(31)} {mine}")
     assert purged(as_app, tenant, signed) == (0, 0), "it is young"
     tenant.rows("UPDATE signatures SET signed_at = now() - interval '8 years' WHERE true " + mine)
     tenant.rows(f"{hold.format('true')} {mine}")
@@ -185,7 +185,9 @@ def test_evidence_is_purged_only_when_it_is_old_and_trashed_and_not_on_hold(
     tenant.rows(f"{hold.format('false')} {mine}")
     tenant.rows(f"UPDATE proposals SET deleted_at = NULL WHERE true {mine}")
     assert purged(as_app, tenant, signed) == (0, 0), "nobody has trashed it"
-    tenant.rows(f"{trash} {mine}")
+    tenant.rows(f"{trash.format(29)} {mine}")
+    assert purged(as_app, tenant, signed) == (0, 0), "it was trashed a moment ago"
+    tenant.rows(f"{trash.format(31)} {mine}")
     assert purged(as_app, other_tenant, signed) == (0, 0), "it is another organization's"
     assert purged(as_app, tenant, signed) == (1, 1)
 
