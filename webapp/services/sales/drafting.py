@@ -142,7 +142,7 @@ def _company(given: Mapping[str, Any]) -> ClientCompany:
 
 
 def _contact(given: Mapping[str, Any], company_id: UUID | None) -> Contact:
-    """The contact with this e-mail address, or a new one (*Fields on the wire*).
+    """The contact with this e-mail address, or a new one.
 
     Raises Conflict when somebody makes one with this address now, and it is not there to be found.
     """
