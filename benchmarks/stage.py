@@ -42,7 +42,8 @@ from webapp.devstack.processes import HOST, StartError, free_port, spawn, stop
 from webapp.devstack.state import StateFile
 from webapp.devstack.up import processes
 from webapp.devstack.valkey import EmbeddedValkey
-from webapp.services.identity.accounts import create_api_key, create_organization
+from webapp.services.identity.accounts import create_organization
+from webapp.services.identity.keys import create_api_key
 
 assert tasks  # registers every kind of job
 

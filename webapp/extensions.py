@@ -11,6 +11,7 @@ from flask_limiter.util import get_remote_address
 
 from models.db.base import db
 from webapp.core.job_hints import Publisher
+from webapp.core.key_uses import KeyUses
 
 # For each address and route; only the routes that anybody may call have limits, so that the
 # others cost no round trip. Generous enough for a page that asks again until it is complete.
@@ -42,6 +43,7 @@ def init_extensions(app: Flask) -> None:
     limiter.init_app(app)
     celery = make_celery(app)
     app.extensions["publisher"] = Publisher(celery)
+    app.extensions["key_uses"] = KeyUses(app)
 
 
 def make_celery(app: Flask) -> Celery:

@@ -12,7 +12,7 @@ from models.db.base import db
 from models.identity import ApiKey
 from tests.support.tenants import ITEMS, Answer, Api, Tenant, a_proposal, a_signature
 from webapp.services.common.secrets import new_api_key
-from webapp.services.identity.accounts import revoke_api_key
+from webapp.services.identity.keys import revoke_api_key
 
 
 def assert_problem(answer: Answer, status: int, *fields: str) -> dict[str, Any]:

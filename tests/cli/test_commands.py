@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import subprocess
@@ -213,3 +214,29 @@ def test_the_command_starts_without_the_application() -> None:
 
 def test_the_states_of_the_options_are_those_of_the_jobs() -> None:
     assert STATES == JOB_STATES
+
+
+def test_keys_are_made_listed_rotated_and_revoked(sx: Sx, tenant: Tenant) -> None:
+    org = ("--org", tenant.slug)
+    made = sx.json("key", "create", *org, "--name", "Website", "--expires", "90d")
+    days = dt.datetime.fromisoformat(made["expires_at"]) - dt.datetime.now(dt.UTC)
+    assert dt.timedelta(days=89) < days <= dt.timedelta(days=90)
+    rotated = sx.json("key", "rotate", made["id"], *org, "--overlap", "24h")
+    assert rotated["key"] != made["key"]
+    sx("key", "revoke", rotated["id"], *org)
+    listed = {row["id"]: row for row in sx.json("key", "list", *org)}
+    assert listed[rotated["id"]]["state"] == "revoked"
+    assert listed[made["id"]]["state"] == "active"
+    lines = sx("key", "list", *org).splitlines()
+    assert lines[0].split() == ["id", "name", "role", "state", "last_used_at", "expires_at",
+                                "created_at"]  # fmt: skip
+    assert "revoked already" in sx("key", "revoke", rotated["id"], *org, code=1)
+    assert made["key"] not in sx("key", "list", *org)
+
+
+@pytest.mark.parametrize("wrong", ["soon", "90", "2027-13-01", "2027-03-31T12:00"])
+def test_a_time_that_cannot_be_understood_is_refused_by_name(
+    sx: Sx, tenant: Tenant, wrong: str
+) -> None:
+    said = sx("key", "create", "--org", tenant.slug, "--expires", wrong, code=2)
+    assert "--expires" in said

@@ -21,7 +21,8 @@ from models.db.base import db, uuid7
 from models.db.tenancy import as_system
 from tasks.runtime.jobs import TASKS, run_job
 from webapp.core.transaction import in_transaction
-from webapp.services.identity.accounts import create_api_key, create_organization
+from webapp.services.identity.accounts import create_organization
+from webapp.services.identity.keys import create_api_key
 
 T = TypeVar("T")
 

@@ -1,14 +1,15 @@
-"""From a request to a scope: which secret the caller sent, checked for form before the database."""
+"""From a request to a context: which secret was sent, checked for form before the database."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import request
+from flask import current_app, request
 
 from models.db.tenancy import Principal, ShownCredential, TenantContext
 from webapp.auth import browser
 from webapp.auth.permissions import demand
+from webapp.core.key_uses import KeyUses
 from webapp.services.common import secrets
 from webapp.services.common.exceptions import NotFound, Unauthorized
 
@@ -18,7 +19,7 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 def api_key_context(permission: str) -> TenantContext:
-    """The scope of a REST caller. Raises Unauthorized without a well-formed key.
+    """The context of a REST caller. Raises Unauthorized without a well-formed key.
 
     Keys are taken from the Authorization header only, never from cookies or the address.
     """
@@ -26,16 +27,19 @@ def api_key_context(permission: str) -> TenantContext:
     if scheme.lower() != "bearer" or not secrets.is_api_key(key):
         raise Unauthorized()
 
+    uses: KeyUses = current_app.extensions["key_uses"]
+
     def admit(principal: Principal | None) -> None:
         if principal is None:
             raise Unauthorized()
         demand(principal, permission)
+        uses.note(principal)
 
     return TenantContext(ShownCredential("api_key", secrets.digest(key), admit))
 
 
 def signing_link_context(permission: str) -> TenantContext:
-    """The scope of a client who holds a signing link. Raises NotFound for an unknown token."""
+    """The context of a client who holds a signing link. Raises NotFound for an unknown token."""
     token = (request.view_args or {}).get("token", "")
     if not secrets.is_link_token(token):
         raise NotFound("This link is not known. Check that it was copied whole.")
@@ -49,7 +53,7 @@ def signing_link_context(permission: str) -> TenantContext:
 
 
 def session_context(permission: str) -> TenantContext:
-    """The scope of somebody who is logged in to the console. Raises Unauthorized without a session.
+    """The context of somebody who is logged in to the console. Raises Unauthorized without one.
 
     What changes something must come from one of our own forms: raises Forbidden otherwise.
     """

@@ -78,7 +78,7 @@ def checked(permission: str) -> str:
 
 
 def read_in(context: TenantContext, view: View) -> Any:
-    """Run a reading view in `scope`, and make sure that the scope was checked."""
+    """Run a reading view in `context`, and make sure that it was checked."""
     with in_context(context):
         try:
             answer = view()

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from uuid import UUID
+
 import click
 
-from webapp.cli.base import as_json, fail, in_organization, organization, say
+from webapp.cli.base import as_json, fail, in_organization, organization, say, table
+from webapp.cli.times import MOMENT, SPAN
+
+expires = click.option(
+    "--expires", "expires_at", type=MOMENT, help="In 90d or 12h, or a day; default: never."
+)
 
 
 @click.group()
@@ -17,16 +25,73 @@ def key() -> None:
 @click.option("--role", default="member", show_default=True)
 @click.option("--name", default="Command line", show_default=True)
 @click.option("--scope", "scopes", multiple=True, help="Narrow the role to these permissions.")
+@expires
 @as_json
-def create(slug: str, role: str, name: str, scopes: tuple[str, ...], as_json: bool) -> None:
+def create(
+    slug: str,
+    role: str,
+    name: str,
+    scopes: tuple[str, ...],
+    expires_at: dt.datetime | None,
+    as_json: bool,
+) -> None:
     """Make an API key and print it, this once."""
     from webapp.auth.permissions import ALL_PERMISSIONS
-    from webapp.services.identity.accounts import create_api_key
+    from webapp.services.identity.keys import create_api_key
 
     unknown = sorted(set(scopes) - ALL_PERMISSIONS)
     if unknown:
         fail(
             f"no such scope: {', '.join(unknown)}; there are: {', '.join(sorted(ALL_PERMISSIONS))}"
         )
-    record, secret = in_organization(slug, lambda: create_api_key(name, role=role, scopes=scopes))
-    say(as_json, {"id": record.id, "key": secret, "role": role}, secret)
+    record, secret = in_organization(
+        slug, lambda: create_api_key(name, role=role, scopes=scopes, expires_at=expires_at)
+    )
+    data = {"id": record.id, "key": secret, "role": role, "expires_at": record.expires_at}
+    say(as_json, data, secret)
+
+
+@key.command("list")
+@organization
+@as_json
+def list_keys(slug: str, as_json: bool) -> None:
+    """List the keys, newest first: whether they work, and when they were last used."""
+    from webapp.services.identity.keys import list_api_keys
+
+    rows = in_organization(slug, list_api_keys)
+    columns = ("id", "name", "role", "state", "last_used_at", "expires_at", "created_at")
+    say(as_json, rows, table(rows, *columns) if rows else "There are no API keys.")
+
+
+@key.command("revoke")
+@click.argument("key_id", type=click.UUID, metavar="ID")
+@organization
+@as_json
+def revoke(key_id: UUID, slug: str, as_json: bool) -> None:
+    """Revoke a key at once: its next request is refused."""
+    from webapp.services.identity.keys import revoke_api_key
+
+    record = in_organization(slug, lambda: revoke_api_key(key_id))
+    data = {"id": record.id, "name": record.name, "revoked_at": record.revoked_at}
+    say(as_json, data, f"Revoked {record.name} ({record.id}).")
+
+
+@key.command("rotate")
+@click.argument("key_id", type=click.UUID, metavar="ID")
+@organization
+@click.option(
+    "--overlap", type=SPAN, default="0", help="How long the old key goes on working, as 24h or 7d."
+)
+@expires
+@as_json
+def rotate(
+    key_id: UUID, slug: str, overlap: dt.timedelta, expires_at: dt.datetime | None, as_json: bool
+) -> None:
+    """Make a new key in the place of this one and print it, this once."""
+    from webapp.services.identity.keys import rotate_api_key
+
+    record, secret = in_organization(
+        slug, lambda: rotate_api_key(key_id, overlap=overlap, expires_at=expires_at)
+    )
+    data = {"id": record.id, "key": secret, "role": record.role, "expires_at": record.expires_at}
+    say(as_json, data, secret)

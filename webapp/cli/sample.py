@@ -30,7 +30,8 @@ from webapp.services.catalog.services import create_service
 from webapp.services.common import secrets
 from webapp.services.common.exceptions import Conflict
 from webapp.services.common.writes import now
-from webapp.services.identity.accounts import create_api_key, create_organization, create_user
+from webapp.services.identity.accounts import create_organization, create_user
+from webapp.services.identity.keys import create_api_key
 from webapp.services.sales.drafting import create_proposal
 from webapp.services.sales.sending import send_proposal
 

@@ -198,7 +198,7 @@ blueprint.register_error_handler(LinkReplaced, to_page)
 
 
 def _show_in_context(status: int, errors: Errors, *, keep: bool = True) -> Page:
-    """`show` after the transaction of the request is over; it reads in a scope of its own."""
+    """`show` after the transaction of the request is over; it reads in a context of its own."""
     try:
         shown: Page = read_in(
             signing_link_context("link:read"), lambda: show(status, errors, keep=keep)

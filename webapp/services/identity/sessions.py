@@ -71,7 +71,7 @@ def finish_login(
 ) -> bool:
     """Count the attempt and, if it succeeded, open the session that `secret` belongs to.
 
-    Runs in the scope of the attempt's organization; a failed attempt is counted by its commit.
+    Runs in the context of the attempt's organization; a failed attempt is counted by its commit.
     """
     db.session.execute(_COUNT, {"user_id": attempt.user_id, "succeeded": attempt.succeeded})
     if not attempt.succeeded:
