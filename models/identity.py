@@ -74,8 +74,6 @@ class User(Base):
     email: Mapped[str] = mapped_column(String(254))
     name: Mapped[str] = mapped_column(String(255))
     password_hash: Mapped[str | None]
-    failed_logins: Mapped[int] = mapped_column(server_default=text("0"), default=0)
-    locked_until: Mapped[dt.datetime | None]
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 
@@ -92,6 +90,29 @@ class Membership(Versioned, SoftDeletable, TenantRecord):
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     role: Mapped[str] = mapped_column(String(16))
+    disabled_at: Mapped[dt.datetime | None]
+
+
+class LoginFailure(Base):
+    """A failed attempt to log in; it counts for an hour, and is then forgotten.
+
+    Global, because an address guesses at accounts of any organization, and at some that do not
+    exist: these are counted alike. `account` is the SHA-256 of the email that was typed. The
+    application's role reaches it through `begin_login()` and its like alone.
+    """
+
+    __tablename__ = "login_failures"
+    __table_args__ = (
+        CheckConstraint("octet_length(account) = 32", name="account_length"),
+        Index("ix_login_failures_account", "account", "failed_at"),
+        Index("ix_login_failures_address", "address", "failed_at"),
+        Index("ix_login_failures_failed_at", "failed_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    account: Mapped[bytes] = mapped_column(LargeBinary)
+    address: Mapped[str] = mapped_column(String(64))
+    failed_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 
 class Credential(Base):

@@ -78,7 +78,7 @@ def resolve_context() -> None:
 
 
 def call_function(sql: str, **values: Any) -> list[Row]:
-    """Call one of the database's functions that answer without a tenant, such as `find_login`."""
+    """Call one of the database's functions that answer without a tenant, such as `begin_login`."""
     return _autocommit(sql, values)
 
 

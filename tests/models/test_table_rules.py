@@ -29,6 +29,7 @@ GLOBAL_TABLES = {
     "organizations": "the tenant itself",
     "users": "one person may work for several organizations",
     "credentials": "the organization is not known before the digest is found",
+    "login_failures": "an address guesses at accounts of any organization, and at none",
     "beat_slots": "holds no tenant's data; its jobs do",
 }
 TENANT_TABLES = [table for name, table in TABLES.items() if name not in GLOBAL_TABLES]

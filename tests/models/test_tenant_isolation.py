@@ -16,12 +16,15 @@ from models.db.queries import execute
 from models.db.tenancy import NoTenantContext, as_system, in_context
 from tests.support.tenants import Api, Tenant
 from webapp.config import APP_ROLE, DISPATCHER_ROLE
+from webapp.services.identity.accounts import create_user
 
 # Tables outside the tenants, each with its reason.
 GLOBAL = {
     "beat_slots": "time slots hold no tenant's data",
     "alembic_version": "the revision of the schema",
 }
+# The application's role cannot read these as a whole, with a tenant or without.
+UNREADABLE = ("credentials", "login_failures")
 
 
 @pytest.fixture
@@ -76,7 +79,7 @@ def test_without_a_tenant_the_application_sees_no_row(
 ) -> None:
     api.made("/api/engagements", {"name": "Hidden"})
     for table in Base.metadata.tables:
-        if table in GLOBAL or table == "credentials":
+        if table in GLOBAL or table in UNREADABLE:
             continue
         count = as_app.execute(f"SELECT count(*) FROM {table}").fetchone()
         assert count == (0,), table
@@ -130,6 +133,34 @@ def test_a_reference_cannot_point_into_another_tenant(
 def test_no_digest_can_be_read_by_the_application(as_app: psycopg.Connection) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         as_app.execute("SELECT digest FROM credentials")
+
+
+@pytest.mark.parametrize("table", UNREADABLE)
+def test_digests_and_addresses_are_reached_through_functions_alone(
+    as_app: psycopg.Connection, table: str
+) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        as_app.execute(f"SELECT * FROM {table}")
+
+
+def test_a_process_from_before_an_upgrade_counts_and_finds_logins_as_it_did(
+    as_app: psycopg.Connection, tenant: Tenant
+) -> None:
+    email = f"{uuid4().hex}@example.com"
+    made = tenant.run(lambda: create_user(email, "Kim", "a long password", role="viewer").id)
+
+    def find() -> list[tuple[object, ...]]:
+        return as_app.execute(
+            "SELECT user_id, locked_until FROM find_login(%s)", (email.upper(),)
+        ).fetchall()
+
+    for _ in range(2):
+        assert [find() for _ in range(4)] == [[(made, None)]] * 4
+        as_app.execute("SELECT count_login(%s, true)", (made,))
+    for _ in range(5):
+        find()
+        as_app.execute("SELECT count_login(%s, false)", (made,))
+    assert find() == []
 
 
 @pytest.mark.parametrize("table", ["signatures", "activity_events", "signed_documents"])

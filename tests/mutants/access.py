@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.model import Mutant, without
 
 TENANTS = "migrations/versions/0002_guard_tenants.py"
+LOGINS = "migrations/versions/0006_let_failed_logins_expire.py"
 PERMISSIONS = "webapp/auth/permissions.py"
 BROWSER = "webapp/auth/browser.py"
 IDEMPOTENCY = "webapp/http/idempotency.py"
@@ -19,7 +20,6 @@ _one_key = _races("one_idempotency_key_makes_one_engagement_from_concurrent_requ
 _twins = "tests/concurrency/test_twin_requests.py::test_twins_that_{}_get_the_first_answer".format
 _after_commit = "tests/concurrency/test_after_the_commit.py::test_{}".format
 _own_forms = _console("only_our_own_forms_are_accepted")
-_guessing = _console("guessing_locks_the_account_and_tells_nothing")
 _session = _console("the_session_is_new_at_every_login_and_ends_with_the_logout")
 _after_a_day = "tests/http/test_idempotency.py::test_a_key_is_free_again_after_a_day"
 
@@ -114,17 +114,46 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "the count of failed logins",
-        TENANTS,
-        "CASE WHEN failed_logins + 1 >= 5 THEN",
-        "CASE WHEN false THEN",
-        _guessing,
+        LOGINS,
+        "SELECT 5 AS allowed,",
+        "SELECT 5000 AS allowed,",
+        _console("unknown_accounts_are_counted_and_locked_as_known_ones_are"),
     ),
     without(
-        "the look at the lock of an account",
-        "webapp/services/identity/sessions.py",
-        'if not found or found[0]["locked"]:',
-        "if not found:",
-        _guessing,
+        "the count of what fails from one address",
+        LOGINS,
+        "SELECT 20, count(*)",
+        "SELECT 2000, count(*)",
+        _console("an_address_that_guesses_at_many_accounts_is_locked_for_all"),
+    ),
+    without(
+        "the count of what fails at one account from everywhere",
+        LOGINS,
+        "SELECT 100, count(*)",
+        "SELECT 100000, count(*)",
+        _console("an_account_that_many_addresses_guess_at_is_locked"),
+    ),
+    without(
+        "the address in the count of an account's failures",
+        LOGINS,
+        "            WHERE f.account = v_account AND f.address = p_address\n",
+        "            WHERE f.account = v_account\n",
+        _console("the_owner_gets_in_from_another_address_while_somebody_guesses"),
+    ),
+    without(
+        "the hour after which a failure counts no more",
+        LOGINS,
+        "              AND f.failed_at > now() - interval '1 hour'\n            UNION ALL",
+        "            UNION ALL",
+        _console("a_failure_an_hour_locks_nobody_out"),
+    ),
+    without(
+        "the wait for other attempts at an account",
+        LOGINS,
+        "    PERFORM pg_advisory_xact_lock(1, hashtext(p_address));\n"
+        "    PERFORM pg_advisory_xact_lock(2, hashtext(encode(v_account, 'hex')));\n",
+        "",
+        _console("guesses_at_the_same_time_are_all_counted"),
     ),
     without(
         "the rate limit of reading by link",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 import pytest
@@ -17,6 +18,7 @@ from tests.support.tenants import Api, Tenant
 from webapp import create_app
 from webapp.config import Settings
 from webapp.services.identity.accounts import create_user
+from webapp.services.jobs.operations import prune
 
 PASSWORD = "correct horse battery"
 MakeUser = Callable[[], str]
@@ -50,6 +52,38 @@ def log_in(
     token = token_in(client.get(path))
     form = {"csrf_token": token, "email": email, "password": password}
     return client.post(path, data=form, headers=headers)
+
+
+def new_address() -> str:
+    """An address of the test's own, since the servers are shared."""
+    return f"10.{secrets.randbelow(256)}.{secrets.randbelow(256)}.{secrets.randbelow(256)}"
+
+
+def client_at(app: Flask, address: str | None = None) -> FlaskClient:
+    """A browser at this address; at one of its own by default."""
+    client = app.test_client()
+    client.environ_base["REMOTE_ADDR"] = address or new_address()
+    return client
+
+
+def failures(tenant: Tenant, email: str) -> int:
+    """How many failed attempts at this account are known."""
+    [row] = tenant.rows(
+        "SELECT count(*) AS n FROM login_failures"
+        " WHERE account = sha256(convert_to(%(email)s, 'UTF8'))",
+        email=email,
+    )
+    return int(row["n"])
+
+
+def pass_time(tenant: Tenant, email: str, *, minutes: int) -> None:
+    """As if the failed attempts at this account had been so much earlier."""
+    tenant.rows(
+        "UPDATE login_failures SET failed_at = failed_at - make_interval(mins => %(minutes)s)"
+        " WHERE account = sha256(convert_to(%(email)s, 'UTF8')) RETURNING id",
+        email=email,
+        minutes=minutes,
+    )
 
 
 def secret_of(client: FlaskClient) -> str:
@@ -122,31 +156,122 @@ def test_only_our_own_forms_are_accepted(app: Flask, new_user: MakeUser) -> None
     assert client.get("/console").status_code == 200
 
 
-def test_guessing_locks_the_account_and_tells_nothing(
+def said(answer: TestResponse) -> str:
+    """The one line with which the page refuses."""
+    assert answer.status_code == 422
+    [line] = re.findall(r"<li>(.*?)</li>", answer.text)
+    return str(line)
+
+
+def test_guessing_locks_the_account_and_tells_nothing(app: Flask, new_user: MakeUser) -> None:
+    email = new_user()
+    client = client_at(app)
+    wrong = {said(log_in(client, email, "not the password")) for _ in range(5)}
+    locked = said(log_in(client, email))
+    elsewhere = client_at(app)
+    unknown = said(log_in(elsewhere, "nobody@example.com"))
+    strange = said(log_in(elsewhere, "no\0body@example.com", "x" * 1000))
+    assert {*wrong, locked, unknown, strange} == {locked}
+
+
+def test_unknown_accounts_are_counted_and_locked_as_known_ones_are(
+    app: Flask, tenant: Tenant, new_user: MakeUser
+) -> None:
+    for email in (new_user(), f"{secrets.token_hex(6)}@example.com"):
+        client = client_at(app)
+        for _ in range(8):
+            said(log_in(client, email, "not the password"))
+        assert failures(tenant, email) == 5
+
+
+def test_the_owner_gets_in_from_another_address_while_somebody_guesses(
+    app: Flask, new_user: MakeUser
+) -> None:
+    email = new_user()
+    guesser = client_at(app)
+    for _ in range(6):
+        said(log_in(guesser, email, "not the password"))
+    assert log_in(client_at(app), email).status_code == 303
+    said(log_in(guesser, email))
+
+
+def test_a_failure_an_hour_locks_nobody_out(app: Flask, tenant: Tenant, new_user: MakeUser) -> None:
+    email = new_user()
+    client = client_at(app)
+    for _ in range(13):  # as many would lock for an hour
+        said(log_in(client, email, "not the password"))
+        pass_time(tenant, email, minutes=59)
+    assert log_in(client, email).status_code == 303
+
+
+def test_a_lock_ends_by_itself_and_a_success_forgets_what_failed_there(
     app: Flask, tenant: Tenant, new_user: MakeUser
 ) -> None:
     email = new_user()
-    client = app.test_client()
+    client = client_at(app)
+    for _ in range(5):
+        said(log_in(client, email, "not the password"))
+    said(log_in(client, email))
+    pass_time(tenant, email, minutes=1)
+    assert log_in(client, email).status_code == 303
+    assert failures(tenant, email) == 0
 
-    def said(answer: TestResponse) -> str:
-        assert answer.status_code == 422
-        [line] = re.findall(r"<li>(.*?)</li>", answer.text)
-        return str(line)
 
-    wrong = {said(log_in(client, email, "not the password")) for _ in range(5)}
-    locked = said(log_in(client, email))
-    unknown = said(log_in(client, "nobody@example.com"))
-    strange = said(log_in(client, "no\0body@example.com", "x" * 1000))
-    assert {*wrong, locked, unknown, strange} == {locked}
-    [user] = tenant.rows(
-        "SELECT failed_logins, locked_until > now() AS locked FROM users WHERE email = %(email)s",
+def test_an_address_that_guesses_at_many_accounts_is_locked_for_all(
+    app: Flask, new_user: MakeUser
+) -> None:
+    email = new_user()
+    guesser = client_at(app)
+    assert log_in(guesser, email).status_code == 303
+    for _ in range(20):
+        said(log_in(guesser, f"{secrets.token_hex(6)}@example.com"))
+    said(log_in(guesser, email))
+    assert log_in(client_at(app), email).status_code == 303
+
+
+def test_an_account_that_many_addresses_guess_at_is_locked(
+    app: Flask, tenant: Tenant, new_user: MakeUser
+) -> None:
+    email = new_user()
+    tenant.rows(
+        "INSERT INTO login_failures (id, account, address) SELECT gen_random_uuid(),"
+        " sha256(convert_to(%(email)s, 'UTF8')), '198.51.100.' || n"
+        " FROM generate_series(1, 100) n RETURNING id",
         email=email,
     )
-    assert user == {"failed_logins": 5, "locked": True}
-    tenant.rows("UPDATE users SET locked_until = now() WHERE email = %(e)s RETURNING id", e=email)
-    assert log_in(client, email).status_code == 303
-    [user] = tenant.rows("SELECT failed_logins FROM users WHERE email = %(email)s", email=email)
-    assert user == {"failed_logins": 0}
+    said(log_in(client_at(app), email))
+
+
+def test_guesses_at_the_same_time_are_all_counted(
+    app: Flask, tenant: Tenant, new_user: MakeUser
+) -> None:
+    email = new_user()
+    address = new_address()
+    with ThreadPoolExecutor(8) as pool:
+        for status in pool.map(
+            lambda _: log_in(client_at(app, address), email, "not the password").status_code,
+            range(16),
+        ):
+            assert status == 422
+    assert failures(tenant, email) == 5
+
+
+def test_an_ipv6_customer_counts_as_one_address(app: Flask, new_user: MakeUser) -> None:
+    email = new_user()
+    for n in range(5):
+        said(log_in(client_at(app, f"2001:db8:1:2::{n}"), email, "not the password"))
+    said(log_in(client_at(app, "2001:db8:1:2:ffff::1"), email))
+    assert log_in(client_at(app, "2001:db8:1:3::1"), email).status_code == 303
+
+
+def test_failures_are_forgotten_with_their_addresses_after_an_hour(
+    app: Flask, tenant: Tenant, new_user: MakeUser
+) -> None:
+    email = new_user()
+    said(log_in(client_at(app), email, "not the password"))
+    assert (tenant.run(prune).get("login_failures"), failures(tenant, email)) == (None, 1)
+    pass_time(tenant, email, minutes=61)
+    assert (tenant.run(prune)["login_failures"], failures(tenant, email)) == (1, 0)
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,9 @@ from webapp.services.identity import sessions
 ANYBODY = "whoever is not logged in yet logs in here"
 # Where a log-in may lead: a page of the console, and no other site's.
 _NEXT = re.compile(r"/console(?:/[A-Za-z0-9/_~-]*)?(?:\?[A-Za-z0-9/=&%._~+-]*)?")
-# The same for an unknown address, a wrong password and a locked account.
+# The same for an unknown email, a wrong password, and what is locked or disabled.
 REFUSED = (
-    "The email or the password is not right. After several failed attempts an account is locked"
+    "The email or the password is not right. After several failed attempts logging in is locked"
     " for a while; wait a few minutes before you try again."
 )
 
@@ -43,20 +43,15 @@ def log_in() -> Response | AnyResponse:
         browser.check_form(browser.cookie(browser.LOGIN))
     except Forbidden as error:
         return _login_page(403, error.detail)
+    ip = request.remote_addr
     attempt = sessions.check_login(
-        request.form.get("email", "").strip(), request.form.get("password", "")
+        request.form.get("email", "").strip(), request.form.get("password", ""), ip=ip
     )
     secret = browser.new_secret()
-    admitted = in_transaction(
+    if attempt is None or not in_transaction(
         as_system(attempt.organization_id),
-        lambda: sessions.finish_login(
-            attempt,
-            secret,
-            ip=request.remote_addr,
-            user_agent=user_agent(),
-        ),
-    )
-    if not admitted:
+        lambda: sessions.finish_login(attempt, secret, ip=ip, user_agent=user_agent()),
+    ):
         return _login_page(422, REFUSED)
     _end_session_before()
     response = redirect(_next_page() or url_for("console.home"), 303)

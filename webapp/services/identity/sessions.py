@@ -1,33 +1,30 @@
-"""Logging in to the console, and out of it (reliability.md, *Security checklist*, Sessions).
+"""Logging in to the console, and out of it (docs/explanation/security.md).
 
 Whether an account exists is never told: the answer and the work are the same for an unknown
-address, a wrong password, and an account that is locked.
+email, a wrong password, and an account or address that is locked.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select, text, update
+from sqlalchemy import select, update
 
 from models.db.base import db, uuid7
-from models.db.queries import CompiledQuery, Row, bound, call_function, resolve_context
+from models.db.queries import CompiledQuery, Row, bound, call_function, execute, resolve_context
 from models.db.tenancy import current_organization_id, current_principal
-from models.identity import Credential, LoginSession, Organization, User
+from models.identity import Credential, LoginSession, Membership, Organization, User
 from webapp.services.common import secrets
 from webapp.services.common.exceptions import NotFound
 from webapp.services.common.writes import now
 
 LIFETIME = dt.timedelta(hours=12)
 
-_FIND = """
-    SELECT f.user_id, f.name, f.password_hash, f.organization_id, f.membership_id,
-           coalesce(f.locked_until > now(), false) AS locked
-    FROM find_login(%(email)s) f WHERE f.membership_id IS NOT NULL"""
-_COUNT = text("SELECT count_login(:user_id, :succeeded)")
-_NOBODY = UUID(int=0)
+_BEGIN = "SELECT * FROM begin_login(%(email)s, %(address)s)"
+_FORGET = "SELECT forget_login_failures(%(email)s, %(address)s)"
 
 _ACCOUNT = CompiledQuery.of(
     select(
@@ -44,38 +41,66 @@ _ACCOUNT = CompiledQuery.of(
 
 @dataclass(frozen=True, slots=True)
 class LoginAttempt:
-    """A checked e-mail address and password; nobody's when there is no account that can log in."""
+    """An email and password that belong together, and whose they are."""
 
-    succeeded: bool
-    user_id: UUID = _NOBODY
-    organization_id: UUID = _NOBODY
-    membership_id: UUID = _NOBODY
-    name: str = ""
+    email: str
+    address: str
+    user_id: UUID
+    organization_id: UUID
+    membership_id: UUID
+    name: str
+    password_hash: str
 
 
-def check_login(email: str, password: str) -> LoginAttempt:
-    """Check a password. Asked before a transaction is opened: the hash takes its time."""
-    found = call_function(_FIND, email=email) if "\0" not in email else []
-    if not found or found[0]["locked"]:
-        secrets.password_matches(None, password)
-        return LoginAttempt(succeeded=False)
-    [row] = found
-    succeeded = secrets.password_matches(row["password_hash"], password)
-    return LoginAttempt(
-        succeeded, row["user_id"], row["organization_id"], row["membership_id"], row["name"]
-    )
+def check_login(email: str, password: str, *, ip: str | None) -> LoginAttempt | None:
+    """Check a password; None when it is wrong, nobody's, or guessed at too often.
+
+    Asked before a transaction is opened: the hash takes its time. The attempt counts as failed
+    until `finish_login`.
+    """
+    email, address = email.replace("\0", "\ufffd"), counted_address(ip)
+    found = call_function(_BEGIN, email=email, address=address)
+    stored = found[0]["password_hash"] if found else None
+    if not secrets.password_matches(stored, password):
+        return None
+    return LoginAttempt(email, address, **found[0])
+
+
+def counted_address(ip: str | None) -> str:
+    """The address that failures are counted for: of IPv6 the network that one customer gets."""
+    try:
+        address = ipaddress.ip_address(ip or "")
+    except ValueError:
+        return (ip or "")[:64]
+    if address.version == 6:
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
 
 
 def finish_login(
     attempt: LoginAttempt, secret: str, *, ip: str | None, user_agent: str | None
 ) -> bool:
-    """Count the attempt and, if it succeeded, open the session that `secret` belongs to.
+    """Open the session that `secret` belongs to, and forget the failures before it.
 
-    Runs in the context of the attempt's organization; a failed attempt is counted by its commit.
+    Runs in the context of the attempt's organization. False when the account was disabled, or got
+    another password, since it was checked: whoever changes that ends the sessions there are, so
+    both are locked until this one is there too.
     """
-    db.session.execute(_COUNT, {"user_id": attempt.user_id, "succeeded": attempt.succeeded})
-    if not attempt.succeeded:
+    admitted = db.session.scalar(
+        select(Membership.id)
+        .join(User, User.id == Membership.user_id)
+        .where(
+            Membership.organization_id == attempt.organization_id,
+            Membership.id == attempt.membership_id,
+            Membership.deleted_at.is_(None),
+            Membership.disabled_at.is_(None),
+            User.password_hash == attempt.password_hash,
+        )
+        .with_for_update(read=True)
+    )
+    if admitted is None:
         return False
+    execute(_FORGET, {"email": attempt.email, "address": attempt.address})
     session_id = uuid7()
     digest = secrets.digest(secret)
     expires_at = now() + LIFETIME
@@ -113,6 +138,12 @@ def end_session() -> None:
             .values(revoked_at=now())
             .execution_options(synchronize_session=False)
         )
+
+
+def prune_login_failures(limit: int) -> int:
+    """Forget up to `limit` failed logins that count no more, with their addresses; how many."""
+    [row] = execute("SELECT prune_login_failures(%(limit)s) AS count", {"limit": limit})
+    return int(row["count"])
 
 
 def account_of_caller() -> Row:

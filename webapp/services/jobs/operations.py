@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from models.jobs import IdempotencyKey, Job, JobAttempt
 from webapp.services.common.batches import delete_batch
 from webapp.services.common.exceptions import Conflict
 from webapp.services.common.reads import PageRequest, RecordQuery, aggregate, equals
+from webapp.services.identity.sessions import prune_login_failures
 from webapp.services.jobs.enqueue import enqueue
 
 BATCH = 1000
@@ -41,15 +43,18 @@ def prune(limit: int = BATCH) -> dict[str, int]:
     """Delete up to `limit` rows that nobody needs any more; returns how many of each table.
 
     Those are jobs done a week ago (their attempts go along), answers kept for retries of a day
-    ago, and logins and portal links that have expired. When the bound was reached it asks for
-    the next run itself.
+    ago, logins and portal links that have expired, and whatever organization's failed logins of
+    an hour ago. When the bound was reached it asks for the next run itself.
     """
     counts: dict[str, int] = {}
     left = limit
-    for model, condition in STALE:
-        count = delete_batch(model, condition, left)
+    steps: dict[str, Callable[[int], int]] = {
+        model.__tablename__: partial(delete_batch, model, old) for model, old in STALE
+    }
+    for table, delete in {**steps, "login_failures": prune_login_failures}.items():
+        count = delete(left)
         if count:
-            counts[model.__tablename__] = count
+            counts[table] = count
             left -= count
         if left == 0:
             enqueue("jobs.prune", f"more:{uuid7()}", {})
