@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from tests.support.tenants import Api, Tenant
 from webapp import create_app
 from webapp.config import Settings
 from webapp.core.database import migrate
+from webapp.core.key_uses import WRITER_NAME
 from webapp.devstack.postgres import EmbeddedPostgres
 from webapp.devstack.valkey import EmbeddedValkey
 
@@ -81,6 +83,10 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         if "TEST_DATABASE_URL" not in os.environ:
             postgres.create_database(PRISTINE, template="service_engine_x")
         yield Servers(postgres, valkey, env, var)
+        # What the applications of the tests write behind their requests ends before the database.
+        for thread in threading.enumerate():
+            if thread.name == WRITER_NAME:
+                thread.join(timeout=5)
 
 
 @pytest.fixture(scope="session")

@@ -110,9 +110,13 @@ AS $$
 DECLARE
     ended integer;
 BEGIN
-    UPDATE public.credentials c SET revoked_at = now()
-    WHERE c.subject_id = p_user_id AND c.kind = 'session' AND c.revoked_at IS NULL
-      AND {_MEMBER_HERE} u.id = p_user_id);
+    WITH revoked AS (
+        UPDATE public.credentials c SET revoked_at = now()
+        WHERE c.subject_id = p_user_id AND c.kind = 'session' AND c.revoked_at IS NULL
+          AND c.expires_at > now() AND {_MEMBER_HERE} u.id = p_user_id)
+        RETURNING c.id
+    )
+    UPDATE public.login_sessions s SET revoked_at = now() FROM revoked WHERE s.id = revoked.id;
     GET DIAGNOSTICS ended = ROW_COUNT;
     RETURN ended;
 END
@@ -172,7 +176,11 @@ def upgrade() -> None:
     op.execute(
         f"CREATE POLICY dispatch ON login_failures FOR SELECT TO {DISPATCHER_ROLE} USING (true)"
     )
-    op.execute("CREATE POLICY ending ON credentials FOR UPDATE TO CURRENT_USER USING (true)")
+    for table in ("credentials", "login_sessions"):
+        op.execute(f"CREATE POLICY ending ON {table} FOR UPDATE TO CURRENT_USER USING (true)")
+    op.execute(
+        "CREATE POLICY ending_read ON login_sessions FOR SELECT TO CURRENT_USER USING (true)"
+    )
     op.add_column("memberships", sa.Column("disabled_at", sa.DateTime(timezone=True)))
     for name, definition in FUNCTIONS.items():
         op.execute(definition)
@@ -194,5 +202,7 @@ def downgrade() -> None:
     for name in FUNCTIONS:
         op.execute(f"DROP FUNCTION {name}")
     op.drop_column("memberships", "disabled_at")
-    op.execute("DROP POLICY ending ON credentials")
+    op.execute("DROP POLICY ending_read ON login_sessions")
+    for table in ("login_sessions", "credentials"):
+        op.execute(f"DROP POLICY ending ON {table}")
     op.drop_table("login_failures")

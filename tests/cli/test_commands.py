@@ -240,3 +240,24 @@ def test_a_time_that_cannot_be_understood_is_refused_by_name(
 ) -> None:
     said = sx("key", "create", "--org", tenant.slug, "--expires", wrong, code=2)
     assert "--expires" in said
+
+
+def test_a_user_is_listed_disabled_enabled_and_given_another_password(
+    sx: Sx, tenant: Tenant
+) -> None:
+    org = ("--org", tenant.slug)
+    email = f"{uuid4().hex}@example.com"
+    sx("user", "create", *org, "--email", email, "--name", "Kim", SX_PASSWORD="correct horse bat")
+    heading, line = sx("user", "list", *org).splitlines()
+    assert heading.split() == ["email", "name", "role", "state", "sessions", "created_at"]
+    assert line.split()[:5] == [email, "Kim", "member", "active", "0"]
+    assert sx("user", "disable", email, *org) == f"{email} was disabled; 0 sessions ended.\n"
+    [row] = sx.json("user", "list", *org)
+    assert row["state"] == "disabled"
+    assert "disabled already" in sx("user", "disable", email, *org, code=1)
+    assert "may log in again" in sx("user", "enable", email, *org)
+    ended = sx.json("user", "password", email, *org, SX_PASSWORD="another horse bat")
+    assert ended == {"email": email, "sessions_ended": 0}
+    assert "password" in sx("user", "password", email, *org, code=1, SX_PASSWORD="short")
+    assert "Forgot 0 failed log-ins" in sx("user", "unlock", email, *org)
+    assert "Nobody here" in sx("user", "unlock", f"x{email}", *org, code=1)

@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 # How often one process writes the same key's use, and how long it collects before it writes.
 PERIOD_SECONDS = 60.0
 COLLECT_SECONDS = 1.0
+WRITER_NAME = "key uses"
 _KNOWN_LIMIT = 10_000
 
 
@@ -51,7 +52,7 @@ class KeyUses:
             self._waiting.setdefault(principal.organization_id, set()).add(key_id)
             # Lazily, and anew in a forked process: threads do not come along.
             if self._writer is None or not self._writer.is_alive():
-                self._writer = threading.Thread(target=self._write, daemon=True)
+                self._writer = threading.Thread(target=self._write, name=WRITER_NAME, daemon=True)
                 self._writer.start()
 
     def _write(self) -> None:
@@ -59,11 +60,12 @@ class KeyUses:
             time.sleep(COLLECT_SECONDS)
             with self._lock:
                 waiting, self._waiting = self._waiting, {}
-                if not waiting:
-                    self._writer = None
-                    return
             for organization_id, key_ids in waiting.items():
                 self._write_one(organization_id, list(key_ids))
+            with self._lock:
+                if not self._waiting:
+                    self._writer = None
+                    return
 
     def _write_one(self, organization_id: UUID, key_ids: list[UUID]) -> None:
         try:
