@@ -35,7 +35,7 @@ test: $(DEV) ## run the tests on servers and ports of their own
 check: $(DEV) ## run what the continuous integration runs
 	@exec .ci/check
 
-bench: $(DEV) ## measure against the floor and the peers
+bench: $(DEV) ## measure against a bare minimum and other frameworks
 	@exec $(BIN)/python -m benchmarks
 
 chaos: $(DEV) ## kill processes at random for MINUTES (20) and count what was lost

@@ -38,7 +38,7 @@ class _Connection:
         self._trip: RoundTrip | None = None
 
     def sent(self, data: bytes, trips: list[RoundTrip]) -> None:
-        """Take what the client sent (*Frontend/Backend Protocol*, *Message Formats*)."""
+        """Take what the client sent (PostgreSQL, *Message Formats*)."""
         if self._trip is None or self._server_spoke:
             self._trip, self._server_spoke = RoundTrip(time.perf_counter()), False
             if self._started:  # the log-in is none of the request's

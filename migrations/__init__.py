@@ -1,1 +1,1 @@
-"""The ledger's history: Alembic revisions, numbered NNNN_verb_thing."""
+"""The database's history: Alembic revisions, numbered NNNN_verb_thing."""

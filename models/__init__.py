@@ -1,4 +1,4 @@
-"""The ledger. Importing the package makes `Base.metadata` whole."""
+"""The tables. Importing the package makes `Base.metadata` whole."""
 
 from models import (  # noqa: F401
     activity,

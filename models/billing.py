@@ -2,7 +2,7 @@
 
 Amounts are in the currency of their own row. Money records refuse the deletion of what they
 stand on (NO ACTION): the purge removes them first, after `financial_retention_years`
-(product.md, *Purge*), and only deleting the whole organization takes everything along.
+(retention.md, *Purge*), and only deleting the whole organization takes everything along.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ HEALTH_LEVELS = ("good", "at_risk", "critical")
 
 
 class Engagement(Versioned, SoftDeletable, TenantRecord):
-    """A working relationship with a client (document E, *Full Schema* and *Foreign Keys*).
+    """A working relationship with a client (E, *Full Schema* and *Foreign Keys*).
 
     `owner_id` is a free string on purpose: owners come from outside the users table. A
     `legal_hold` keeps the purge away from the engagement and everything below it. Once the purge

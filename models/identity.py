@@ -119,8 +119,7 @@ class Credential(Base):
     """The digest of a secret that lets somebody in; the secret itself is never stored.
 
     Global, because the organization is not known before the digest is found. The application's
-    role may write here but never read: only `begin_request()` reads it (reliability.md,
-    *Security checklist*).
+    role may write here but never read: only `begin_request()` reads it (security.md, *Keys*).
     """
 
     __tablename__ = "credentials"

@@ -1,7 +1,6 @@
 """The queue of record: jobs, their attempts, beat's slots, and answers kept for retries.
 
-The table and its properties: reliability.md, *Job table*; the protocol: architecture.md,
-*The one mechanism for work that must happen*.
+The table: jobs.md, *The job table*; the protocol: jobs.md, *The one mechanism*.
 """
 
 from __future__ import annotations
@@ -138,7 +137,7 @@ class BeatSlot(Base):
 
 
 class IdempotencyKey(TenantRecord):
-    """The answer to a POST, kept so that its retry gets the same one (product.md, *REST*)."""
+    """The answer to a POST, kept so that its retry gets the same one (api.md, *Headers*)."""
 
     __tablename__ = "idempotency_keys"
     noun = "idempotency_key"

@@ -1,6 +1,6 @@
 """Proposals, what the client saw of them, and the evidence that they were signed.
 
-The flow that fills these tables: product.md, *The sign flow*. What was signed is never removed
+The flow that fills these tables: sign-flow.md. What was signed is never removed
 with the thing it was signed on: signatures and signed documents refuse the deletion of what they
 refer to (NO ACTION, so that only deleting the whole organization takes them along).
 """

@@ -1,7 +1,7 @@
 """Every state machine of the product, declared once, as data.
 
 Services, schemas, the OpenAPI document and the docs all read these tables
-(product.md, *Rulings where the documents disagree or are silent*).
+(rulings.md).
 """
 
 from __future__ import annotations

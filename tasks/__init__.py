@@ -1,4 +1,4 @@
-"""The night shift: Celery tasks, one module per domain. Each calls one service and returns."""
+"""Celery tasks, one module per domain. Each calls one service and returns."""
 
 from tasks import activity, conversations, deletion, jobs, sales
 

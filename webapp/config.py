@@ -1,7 +1,6 @@
 """Every setting, read from the environment once and checked at start.
 
-The reasons for the reliability settings stand beside them; most were measured
-(design/reliability.md, *Settings*).
+The reasons for the reliability settings stand beside them; most were measured.
 """
 
 from __future__ import annotations
@@ -153,7 +152,7 @@ class Settings:
         }
 
     def celery(self) -> dict[str, Any]:
-        """What producer and worker use (design/reliability.md, *Settings*)."""
+        """What producer and worker use (settings.md, *What is not a setting*)."""
         return {
             "broker_url": self.redis_url,
             "task_default_queue": "jobs",

@@ -1,4 +1,4 @@
-"""Create the ledger: every table with its constraints and indexes."""
+"""Create every table, with its constraints and indexes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Guard the tenants: row-level security, rights of the roles, and who a credential lets in.
 
 The roles themselves are made by `webapp.core.database` before the migrations run. Sources:
-architecture.md, *Tenancy*; stack.md, *The read path*; reliability.md, *Job table*.
+tenancy.md; architecture.md, *One read*; jobs.md, *The job table*.
 """
 
 from __future__ import annotations

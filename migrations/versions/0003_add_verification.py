@@ -1,6 +1,6 @@
 """Let anybody ask whether a signed document is on record, by its SHA-256.
 
-Source: product.md, *The sign flow* (the verify page). Whoever holds the document knows what the
+Source: sign-flow.md, *Verifying* (the verify page). Whoever holds the document knows what the
 answer tells; nobody can list or guess: a SHA-256 is all that is looked up.
 
 The forms' tokens are derived from the session's secret, so nothing of them is stored any more.

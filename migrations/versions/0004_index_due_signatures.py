@@ -1,6 +1,6 @@
 """Let the dispatcher find the due signatures without looking at whatever else is due.
 
-Source: reliability.md, *Faults* (with the broker dead, a signature is carried out within 15 s).
+Source: faults.md (with the broker dead, a signature is carried out within 15 s).
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class TenantRecord(Base):
     """A row that belongs to one organization.
 
     The primary key is (organization_id, id), so that a reference between tenant tables always
-    carries the tenant and cannot point into another one (architecture.md, *Tenancy*).
+    carries the tenant and cannot point into another one (tenancy.md).
     `noun` is what the activity log and its jobs' dedupe keys call one such record: it stays.
     """
 
@@ -86,7 +86,7 @@ class Versioned:
 
 
 class SoftDeletable:
-    """A record that is marked deleted first and purged later (product.md, *Purge*).
+    """A record that is marked deleted first and purged later (retention.md, *Purge*).
 
     `deletion_batch_id` names the deletion that took it, so that a restore takes back exactly
     what went with it.

@@ -8,7 +8,7 @@ USER_AGENT_LENGTH = 512
 
 
 def not_blank(column: str = "name") -> CheckConstraint:
-    """A text that holds more than spaces (product.md, *Dates*: names are never blank)."""
+    """A text that holds more than spaces (rulings.md, *Names*: they are never blank)."""
     return CheckConstraint(f"btrim({column}) <> ''", name=f"{column}_not_blank")
 
 

@@ -2,8 +2,8 @@
 
 Reads outside a transaction are one statement in autocommit: `begin_request()` checks the
 credential and binds the tenant, and a LATERAL join reads what was asked for. Were the order of
-evaluation ever wrong, the tenant would be unset and no row visible: it fails closed (stack.md,
-*The read path*).
+evaluation ever wrong, the tenant would be unset and no row visible: it fails closed
+(architecture.md, *One read*).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A `TenantContext` is bound to the running request or job. Before its first statement touches a
 table the context is *resolved*: `begin_request()` in the database checks the credential and binds
-the tenant in that same statement (stack.md, *The read path*). No context, no rows.
+the tenant in that same statement (architecture.md, *One read*). No context, no rows.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The dispatcher: hints again at jobs that are due, and runs them itself when the broker is gone.
 
 Any number may run. It connects with a role of its own that sees whose work is due, never what it
-is about (architecture.md, *The one mechanism*, step 4; *Tenancy*).
+is about (jobs.md, *The one mechanism*, step 4; tenancy.md).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Due = Row[tuple[UUID, UUID, str, int]]  # organization, job, kind, seq
 
 POLL_SECONDS = 0.25
 RESEND_SECONDS = 5
-# A broker that is started again, and workers that come back to it, need less (reliability.md).
+# A broker that is started again, and workers that come back to it, need less (faults.md).
 BROKER_GONE_SECONDS = 10
 # While jobs are run here: how often the broker is looked for. A look can take half a second.
 LOOK_FOR_BROKER_SECONDS = 2

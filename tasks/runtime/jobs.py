@@ -1,6 +1,6 @@
 """How a job row is run: claimed, done in one transaction, and recorded — or recorded as failed.
 
-The protocol is architecture.md's *The one mechanism for work that must happen*. A task is a
+The protocol: jobs.md, *The one mechanism*. A task is a
 decorator and a body; everything that makes it happen once is here.
 """
 

@@ -1,7 +1,7 @@
 """Beat: periodic work, one run for each time slot, however many beats run.
 
 A slot is opened in PostgreSQL together with its jobs, in one transaction; the first beat that
-comes wins, and a slot that was missed is opened late (reliability.md, *Faults*).
+comes wins, and a slot that was missed is opened late (jobs.md, *When something dies*).
 """
 
 from __future__ import annotations

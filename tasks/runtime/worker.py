@@ -26,8 +26,8 @@ def give_freed_memory_back() -> None:
 class ReturningConsumer(Consumer):
     """Notices a lost broker at once and looks for it every 2 seconds; Celery's own pauses grow.
 
-    The promise is that workers consume within 10 s of the broker's return (reliability.md,
-    *Faults*).
+    The promise is that workers consume within 10 s of the broker's return (jobs.md, *When something
+    dies*).
     """
 
     def ensure_connected(self, conn: Any) -> Any:

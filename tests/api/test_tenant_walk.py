@@ -1,6 +1,6 @@
 """Every route and method, with the credential of one tenant and the ids of another.
 
-Nothing of the other may be seen or changed (reliability.md, *Security checklist*, Objects).
+Nothing of the other may be seen or changed (tenancy.md).
 """
 
 from __future__ import annotations

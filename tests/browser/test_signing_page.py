@@ -1,4 +1,4 @@
-"""The signing page as clients meet it: with and without scripts, on desks and phones."""
+"""The signing page as clients meet it: with and without scripts, on desktops and phones."""
 
 from __future__ import annotations
 

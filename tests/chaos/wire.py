@@ -1,5 +1,4 @@
-"""Finds COMMIT in what a client sends to PostgreSQL (*Frontend/Backend Protocol*, *Message
-Formats*)."""
+"""Finds COMMIT in what a client sends to PostgreSQL (PostgreSQL, *Message Formats*)."""
 
 from __future__ import annotations
 

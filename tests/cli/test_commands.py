@@ -234,7 +234,7 @@ def test_keys_are_made_listed_rotated_and_revoked(sx: Sx, tenant: Tenant) -> Non
     assert made["key"] not in sx("key", "list", *org)
 
 
-@pytest.mark.parametrize("wrong", ["soon", "90", "2027-13-01", "2027-03-31T12:00"])
+@pytest.mark.parametrize("wrong", ["soon", "90", "2027-13-01", "9999-12-31", "2027-03-31T12:00"])
 def test_a_time_that_cannot_be_understood_is_refused_by_name(
     sx: Sx, tenant: Tenant, wrong: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""No secret reaches a log, an error or a traceback (reliability.md, *Security checklist*, Logs)."""
+"""No secret reaches a log, an error or a traceback (security.md, *Logs*)."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def test_postgresql_killed_by_sigkill_comes_back_with_what_was_committed(
     port, first = server.port, server.pid
     assert first is not None
     with psycopg.connect(server.owner_url) as connection:
-        connection.execute("CREATE TABLE ledger AS SELECT 7 AS amount")
+        connection.execute("CREATE TABLE deposits AS SELECT 7 AS amount")
     holder = psycopg.connect(server.owner_url)  # a backend that outlives its postmaster a little
     try:
         os.kill(first, signal.SIGKILL)
@@ -92,7 +92,7 @@ def test_postgresql_killed_by_sigkill_comes_back_with_what_was_committed(
         server.start()
     finally:
         holder.close()
-    assert (server.port, ask(server.owner_url, "SELECT amount FROM ledger")) == (port, 7)
+    assert (server.port, ask(server.owner_url, "SELECT amount FROM deposits")) == (port, 7)
     assert server.pid != first
 
 

@@ -117,13 +117,13 @@ def test_postgresql_killed_under_the_stack_is_recovered_on_its_port(
     stack.wait_for("Press Ctrl-C to stop")
     url = stack.get("/database")[1]
     with psycopg.connect(url) as connection:
-        connection.execute("CREATE TABLE ledger AS SELECT 7 AS amount")
+        connection.execute("CREATE TABLE deposits AS SELECT 7 AS amount")
     postmaster = stack.wait_for("starting PostgreSQL").split("[")[1].split("]")[0]
     os.kill(int(postmaster), signal.SIGKILL)
     stack.wait_for("postgres died (killed by SIGKILL); starting it again in 0.5 s")
     stack.wait_for("ready to accept connections", times=2)
     with psycopg.connect(url) as connection:
-        assert connection.execute("SELECT amount FROM ledger").fetchone() == (7,)
+        assert connection.execute("SELECT amount FROM deposits").fetchone() == (7,)
     assert stack.end(signal.SIGTERM) == 0
 
 

@@ -1,4 +1,4 @@
-"""Each state machine against its ruling, move by move (product.md, *Rulings*)."""
+"""Each state machine against its ruling, move by move (rulings.md)."""
 
 from __future__ import annotations
 

@@ -315,7 +315,7 @@ def test_a_second_effect_is_refused_by_a_unique_key(table: str, columns: tuple[s
     assert ["organization_id", *columns] in uniques
 
 
-# Document E, *Foreign Keys & Relationships*, and product.md, *Purge*: what a deletion does.
+# E, *Foreign Keys*, and retention.md, *Purge*: what a deletion does.
 ON_DELETE = {
     ("engagements", "contract_id"): "SET NULL (contract_id)",
     ("engagements", "deal_id"): "SET NULL (deal_id)",

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from tests.mutants import access, drafting, jobs, rules
-from tests.mutants import database as ledger
+from tests.mutants import access, database, drafting, jobs, rules
 from tests.mutants.model import Mutant
 from tests.mutants.runner import (
     ROOT,
@@ -23,10 +22,10 @@ from tests.mutants.runner import (
 
 PARTS = {
     "The queue": jobs.MUTANTS,
-    "The database": ledger.MUTANTS,
+    "The database": database.MUTANTS,
     "The rules": rules.MUTANTS,
     "What is promised": drafting.MUTANTS,
-    "The front desk": access.MUTANTS,
+    "The API": access.MUTANTS,
 }
 TABLE = ROOT / "benchmarks" / "MUTANTS.md"
 AT_ONCE = 2

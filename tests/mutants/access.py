@@ -1,4 +1,4 @@
-"""Safeguards of the front desk: who may come in, what may be sent, what is answered twice."""
+"""Safeguards of the API: who may come in, what may be sent, what is answered twice."""
 
 from __future__ import annotations
 

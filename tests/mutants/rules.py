@@ -1,4 +1,4 @@
-"""Safeguards of the workshop: signing, states, messages, deletion."""
+"""Safeguards of the services: signing, states, messages, deletion."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Processes killed, brokers gone: nothing acknowledged is lost, nothing happens twice.
 
-Every process is a child of the test and killed by its own pid (reliability.md, *Faults*).
+Every process is a child of the test and killed by its own pid (faults.md).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The oracle: what must be true of a tenant's records, whatever happened to the processes.
 
-reliability.md, *Faults*: each signed proposal has 1 engagement, 1 order, N projects; activity
+faults.md, *How it is judged*: each signed proposal has 1 engagement, 1 order, N projects; activity
 rows = transitions; `last_message_at` = the maximum; no job left that is not terminal; nothing
 crosses tenants.
 """

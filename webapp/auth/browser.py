@@ -1,7 +1,7 @@
 """What browsers keep for us and send back: cookies with a secret, and forms bound to them.
 
 A form carries a token derived from the secret in the sender's cookie, so that no other site can
-make one that is accepted (reliability.md, *Security checklist*, Sessions).
+make one that is accepted (security.md, *Passwords and sessions*).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Roles, scopes, and what each may do (product.md, *Who may do what*).
+"""Roles, scopes, and what each may do (permissions.md).
 
 A permission is `<domain>:<read|write|…>`. Everything that is not given is denied.
 """

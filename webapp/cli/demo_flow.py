@@ -1,7 +1,7 @@
 """`sx demo`: the main job driven over HTTP, as a client's program would, and checked.
 
 Two proposals of three items, in two currencies: drafted, sent, read and signed by their links;
-then what the signature created is fetched and counted (product.md, *The sign flow*).
+then what the signature created is fetched and counted (sign-flow.md).
 """
 
 from __future__ import annotations

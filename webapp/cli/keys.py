@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
+from typing import TypeVar
 from uuid import UUID
 
 import click
@@ -10,9 +12,12 @@ import click
 from webapp.cli.base import as_json, fail, in_organization, organization, say, table
 from webapp.cli.times import MOMENT, SPAN
 
-expires = click.option(
-    "--expires", "expires_at", type=MOMENT, help="In 90d or 12h, or a day; default: never."
-)
+T = TypeVar("T", bound=Callable[..., None])
+
+
+def expires(default: str) -> Callable[[T], T]:
+    help = f"In 90d or 12h, or a day in UTC; default: {default}."
+    return click.option("--expires", "expires_at", type=MOMENT, help=help)
 
 
 @click.group()
@@ -25,7 +30,7 @@ def key() -> None:
 @click.option("--role", default="member", show_default=True)
 @click.option("--name", default="Command line", show_default=True)
 @click.option("--scope", "scopes", multiple=True, help="Narrow the role to these permissions.")
-@expires
+@expires("never")
 @as_json
 def create(
     slug: str,
@@ -82,7 +87,7 @@ def revoke(key_id: UUID, slug: str, as_json: bool) -> None:
 @click.option(
     "--overlap", type=SPAN, default="0", help="How long the old key goes on working, as 24h or 7d."
 )
-@expires
+@expires("the old one's length")
 @as_json
 def rotate(
     key_id: UUID, slug: str, overlap: dt.timedelta, expires_at: dt.datetime | None, as_json: bool

@@ -45,10 +45,10 @@ class Moment(click.ParamType):
             return dt.datetime.now(dt.UTC) + SPAN.convert(text, param, ctx)
         try:
             moment = dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
-        except ValueError:
+            if len(text) == len("2027-03-31"):
+                return moment.replace(tzinfo=dt.UTC) + dt.timedelta(days=1)
+        except (ValueError, OverflowError):
             self.fail("send a span such as 90d, a day such as 2027-03-31, or a time", param, ctx)
-        if len(text) == len("2027-03-31"):
-            return moment.replace(tzinfo=dt.UTC) + dt.timedelta(days=1)
         if moment.tzinfo is None:
             self.fail("say the offset too, such as 2027-03-31T12:00Z", param, ctx)
         return moment

@@ -19,8 +19,8 @@ from sqlalchemy.pool import NullPool
 
 from webapp.config import APP_ROLE, DISPATCHER_ROLE, Settings, SettingsError, role_password
 
-# The roles' session settings (design/reliability.md, *Settings*): kept with the role, not sent by
-# the client, so that they hold behind a pooler too.
+# The roles' session settings (settings.md, *What is not a setting*): kept with the role, not sent
+# by the client, so that they hold behind a pooler too.
 SESSION_SETTINGS = {
     "statement_timeout": "10s",
     "lock_timeout": "2s",
@@ -79,7 +79,7 @@ def prepare_roles(connection: Connection, settings: Settings) -> None:
     """Make the application's and the dispatcher's role, or let the given users have their rights.
 
     Roles belong to the whole server, so they are not part of a migration. Neither owns a table
-    nor bypasses row-level security (architecture.md, *Tenancy*).
+    nor bypasses row-level security (tenancy.md).
     """
     for role, url in ((APP_ROLE, settings.app_url), (DISPATCHER_ROLE, settings.dispatcher_url)):
         known = set(connection.scalars(text("SELECT rolname FROM pg_roles")))

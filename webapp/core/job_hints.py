@@ -2,7 +2,7 @@
 
 A hint may be lost, doubled or late; the row is what counts. So publishing is best effort, and a
 breaker keeps a dead broker from delaying more than one request in five seconds by its half second
-(design/reliability.md, *Settings*).
+(settings.md, *What is not a setting*).
 """
 
 from __future__ import annotations

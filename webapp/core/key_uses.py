@@ -7,6 +7,7 @@ a minute at most.
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 import time
 from uuid import UUID
@@ -22,8 +23,8 @@ from webapp.services.identity.keys import mark_used
 
 log = structlog.get_logger(__name__)
 
-# How often one process writes the same key's use, and how long it collects before it writes.
-PERIOD_SECONDS = 60.0
+# How often the same key's use is written, and how long a process collects before it writes.
+PERIOD = dt.timedelta(minutes=1)
 COLLECT_SECONDS = 1.0
 WRITER_NAME = "key uses"
 _KNOWN_LIMIT = 10_000
@@ -48,7 +49,7 @@ class KeyUses:
         with self._lock:
             if len(self._known_until) > _KNOWN_LIMIT:
                 self._known_until.clear()
-            self._known_until[key_id] = now + PERIOD_SECONDS
+            self._known_until[key_id] = now + PERIOD.total_seconds()
             self._waiting.setdefault(principal.organization_id, set()).add(key_id)
             # Lazily, and anew in a forked process: threads do not come along.
             if self._writer is None or not self._writer.is_alive():
@@ -70,7 +71,9 @@ class KeyUses:
     def _write_one(self, organization_id: UUID, key_ids: list[UUID]) -> None:
         try:
             with self._app.app_context():
-                in_transaction(as_system(organization_id), lambda: mark_used(key_ids))
+                in_transaction(
+                    as_system(organization_id), lambda: mark_used(key_ids, at_most_every=PERIOD)
+                )
         except (SQLAlchemyError, DomainError) as error:  # it is written with the key's next use
             log.warning("key_use_not_written", error=type(error).__name__)
             with self._lock:

@@ -1,7 +1,7 @@
 """Mail going out: written from templates, handed to the SMTP server, or put into a folder.
 
 Handing over is an effect outside the database: it happens at least once, and the Message-ID,
-made from the job's subject, is the receiver's dedupe key (architecture.md, *The one mechanism*).
+made from the job's subject, is the receiver's dedupe key (jobs.md, *The one mechanism*).
 """
 
 from __future__ import annotations

@@ -59,8 +59,8 @@ def transaction(context: TenantContext) -> Iterator[None]:
 def in_transaction(context: TenantContext, work: Callable[[], T]) -> T:
     """Run `work` in a transaction of `context` and hint at its jobs once it has committed.
 
-    Deadlocks, serialization failures and lost races are repeated up to 3 times (reliability.md,
-    *Faults*). Raises Unavailable when that was not enough or the database is too busy.
+    Deadlocks, serialization failures and lost races are repeated up to 3 times (jobs.md, *When
+    something dies*). Raises Unavailable when that was not enough or the database is too busy.
     """
     tries_left = RETRIES
     while True:

@@ -1,9 +1,9 @@
 """Fetch the third-party browser files we serve or test with, and prove that they are unchanged.
 
-The pages load nothing from outside (content security policy: reliability.md, *Security
-checklist*), so the few files we did not write are kept in the repository.
-``python -m webapp.devtools.vendor`` fetches them anew with the npm client; with ``--check`` it
-needs neither npm nor a network, and only compares the files with their record, ``vendor.toml``.
+The pages load nothing from outside (content security policy: security.md, *Pages*), so the few
+files we did not write are kept in the repository. ``python -m webapp.devtools.vendor`` fetches them
+anew with the npm client; with ``--check`` it needs neither npm nor a network, and only compares the
+files with their record, ``vendor.toml``.
 """
 
 import argparse

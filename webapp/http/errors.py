@@ -150,7 +150,7 @@ def flatten(messages: Any, prefix: str = "") -> dict[str, list[str]]:
 
 
 def from_database(error: DBAPIError) -> Response:
-    """What the ledger itself refused, or that it cannot be reached."""
+    """What the database itself refused, or that it cannot be reached."""
     if isinstance(error, IntegrityError):
         constraint = getattr(getattr(error.orig, "diag", None), "constraint_name", None) or ""
         log.warning("constraint_refused", name=constraint)

@@ -1,7 +1,7 @@
 """Answers kept for retries: the same Idempotency-Key gets the same answer, for 24 hours.
 
 The answer is written in the transaction whose effect it tells of, so a retry after an unknown
-outcome learns the truth (product.md, *REST conventions*; reliability.md, *Faults*).
+outcome learns the truth (api.md, *Headers*; jobs.md, *When something dies*).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Waiting a little for a job, so that most callers get its result at once (*The sign flow*).
+"""Waiting a little for a job, so that most get its result at once (sign-flow.md, *Waiting*).
 
 `Prefer: respond-async` or `wait=N` says how long to wait for it (RFC 7240). No connection and no
 lock is held meanwhile, and only half of the server's threads may wait at a time; the others are

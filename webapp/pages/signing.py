@@ -1,4 +1,4 @@
-"""The signing page, for the client who holds the link (product.md, *The sign flow*).
+"""The signing page, for the client who holds the link (sign-flow.md).
 
 It works without scripts: what is posted is answered by a redirect to the page, which shows how
 things stand now; only what has to be corrected is shown again with the form filled in.

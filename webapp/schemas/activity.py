@@ -1,4 +1,4 @@
-"""The timeline on the wire (product.md, *Fields on the wire*, Activity event)."""
+"""The timeline on the wire (rulings.md, *Fields on the wire*)."""
 
 from __future__ import annotations
 

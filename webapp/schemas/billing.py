@@ -1,4 +1,4 @@
-"""Orders on the wire (product.md, *Fields on the wire*)."""
+"""Orders on the wire (rulings.md, *Fields on the wire*)."""
 
 from __future__ import annotations
 

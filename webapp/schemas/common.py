@@ -1,7 +1,6 @@
 """What the schemas share: strict input, and the forms values have on the wire.
 
-Input refuses unknown fields by name; output is declared separately (reliability.md, *Security
-checklist*, Properties).
+Input refuses unknown fields by name; output is declared separately (security.md, *Input*).
 """
 
 from __future__ import annotations
@@ -281,6 +280,6 @@ class StateNumber(fields.Field[int]):
 
 
 def check_order(data: Mapping[str, Any], first: str, last: str) -> None:
-    """Raise when both days are given and `last` is before `first` (product.md, *Dates*)."""
+    """Raise when both days are given and `last` is before `first` (rulings.md, *Dates*)."""
     if data.get(first) and data.get(last) and data[last] < data[first]:
         raise ValidationError({last: [f"This must not be before {first}."]})

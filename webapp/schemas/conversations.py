@@ -1,4 +1,4 @@
-"""Conversations and messages on the wire (product.md, *Fields on the wire*; document S, 7d, 7f)."""
+"""Conversations and messages on the wire (S 7d, S 7f; rulings.md, *Fields on the wire*)."""
 
 from __future__ import annotations
 

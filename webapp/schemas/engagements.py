@@ -1,4 +1,4 @@
-"""Engagements on the wire (product.md, *Fields on the wire*; document E, *Field Reference*)."""
+"""Engagements on the wire (E, *Field Reference*; rulings.md, *Fields on the wire*)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Projects on the wire (product.md, *Fields on the wire*; document S, 7c)."""
+"""Projects on the wire (S 7c; rulings.md, *Fields on the wire*)."""
 
 from __future__ import annotations
 

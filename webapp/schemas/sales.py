@@ -1,4 +1,4 @@
-"""Proposals, signatures and what they become, on the wire (product.md, *Fields on the wire*)."""
+"""Proposals, signatures and what they become, on the wire (rulings.md, *Fields on the wire*)."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ class DeclineIn(Input):
 
 
 class RecordSignatureIn(Input):
-    """What staff know of a signature they record; everything is optional (document S, 7e)."""
+    """What staff know of a signature they record; everything is optional (S 7e)."""
 
     signer_name = name()
     signer_email = PlainText(allow_none=True, validate=EMAIL)
@@ -195,7 +195,7 @@ class JobBrief(Output):
 
 
 class SigningResult(Output):
-    """What signing created (document S, 7e)."""
+    """What signing created (S 7e)."""
 
     proposal = fields.Nested(ProposalOut)
     engagement = fields.Nested(EngagementBrief, allow_none=True)

@@ -1,4 +1,4 @@
-"""Messages and what the client may know of them (product.md, *Who may do what*)."""
+"""Messages and what the client may know of them (rulings.md, *Internal messages*)."""
 
 from __future__ import annotations
 

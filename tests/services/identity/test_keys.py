@@ -72,6 +72,19 @@ def test_a_key_that_has_expired_already_is_not_made(tenant: Tenant) -> None:
         tenant.run(lambda: keys.create_api_key("x", role="viewer", expires_at=past))
 
 
+def test_a_key_that_expires_is_replaced_by_one_that_lasts_as_long(tenant: Tenant) -> None:
+    ends = dt.datetime.now(dt.UTC) + 24 * HOUR
+    old, _ = tenant.run(lambda: keys.create_api_key("Short", role="viewer", expires_at=ends))
+    tenant.rows(
+        "UPDATE api_keys SET created_at = created_at - interval '12 hours',"
+        " expires_at = expires_at - interval '12 hours' WHERE id = %(id)s RETURNING id",
+        id=old.id,
+    )
+    new, _ = tenant.run(lambda: keys.rotate_api_key(old.id))
+    assert new.expires_at is not None
+    assert abs(new.expires_at - ends) < dt.timedelta(minutes=1)
+
+
 def test_another_organizations_key_is_not_found(tenant: Tenant, other_tenant: Tenant) -> None:
     theirs = id_of(other_tenant.key("viewer"))
     assert theirs not in {key["id"] for key in tenant.run(keys.list_api_keys)}

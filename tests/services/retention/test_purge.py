@@ -1,4 +1,4 @@
-"""The purge takes what its retention is over for, and nothing else (product.md, *Purge*).
+"""The purge takes what its retention is over for, and nothing else (retention.md, *Purge*).
 
 Ages are made by moving the times of real rows into the past, on the real tables.
 """

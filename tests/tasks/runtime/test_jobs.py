@@ -1,4 +1,4 @@
-"""The job protocol: done once, failures recorded, nothing lost (reliability.md, *Job table*)."""
+"""The job protocol: done once, failures recorded, nothing lost (jobs.md, *The one mechanism*)."""
 
 from __future__ import annotations
 

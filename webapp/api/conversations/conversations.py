@@ -1,4 +1,4 @@
-"""Conversations about a project (document S, 7d and 7f)."""
+"""Conversations about a project (S 7d, S 7f)."""
 
 from __future__ import annotations
 

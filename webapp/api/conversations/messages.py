@@ -1,4 +1,4 @@
-"""Messages of a conversation (document S, 7d and 7f)."""
+"""Messages of a conversation (S 7d, S 7f)."""
 
 from __future__ import annotations
 

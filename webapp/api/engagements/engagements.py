@@ -1,4 +1,4 @@
-"""Engagements (document S, 7b; product.md, *Rulings*)."""
+"""Engagements (S 7b; rulings.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Projects (document S, 7c)."""
+"""Projects (S 7c)."""
 
 from __future__ import annotations
 

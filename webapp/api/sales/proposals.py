@@ -1,4 +1,4 @@
-"""Proposals: drafted, sent, revised, declined, signed (document S, 7e; *The sign flow*)."""
+"""Proposals: drafted, sent, revised, declined, signed (S 7e; sign-flow.md)."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def preview_proposal_signature(proposal_id: UUID) -> dict[str, Any]:
 
 
 def signing_result(accepted: dict[str, Any]) -> dict[str, Any]:
-    """Document S's body: the proposal as it is now, and what signing created."""
+    """The body of S 7e: the proposal as it is now, and what signing created."""
     proposal_id = UUID(accepted["proposal"]["id"])
     body: dict[str, Any] = SigningResult().dump(created_by(proposal_id))
     body["proposal"] = proposals.answer({"proposal_id": proposal_id}).body

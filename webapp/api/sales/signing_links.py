@@ -1,4 +1,4 @@
-"""What the client who holds a signing link may do, without a login (*The sign flow*)."""
+"""What the client who holds a signing link may do, without a login (sign-flow.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The activity log: what happened to what, by whom (product.md, *Status changes, …*).
+"""The activity log: what happened to what, by whom (rulings.md, *Activity*).
 
 The event's id is its job's id, so it is written once, however often the job is tried. Events of
 one record are ordered by its row version, which was taken under its lock.

@@ -1,7 +1,7 @@
 """Reading records: one by id, and lists by keyset, each in one statement.
 
 A `RecordQuery` says what differs between resources: the columns, the filters, what may be expanded.
-The cost of a page does not grow with its depth (product.md, *REST conventions*).
+The cost of a page does not grow with its depth (api.md, *Lists*).
 """
 
 from __future__ import annotations

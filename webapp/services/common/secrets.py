@@ -1,6 +1,6 @@
 """Keys and link tokens: how they are made, checked for form, and turned into digests.
 
-Only SHA-256 digests are stored (reliability.md, *Security checklist*). API keys are random. Link
+Only SHA-256 digests are stored (security.md, *Keys*). API keys are random. Link
 tokens are derived from the link's id and SECRET_KEY, so that a mail job or a retried request can
 make the same token again without it standing anywhere.
 """

@@ -1,7 +1,7 @@
 """Writing records: what creating, changing, moving and trashing have in common.
 
 Each change counts the record's row version and is told to the activity log in the same
-transaction (product.md, *Status changes, messages, deletion*).
+transaction (rulings.md, *Activity*).
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ def touch(record: TenantRecord) -> None:
 
 
 def trash(record: TenantRecord, *, batch_id: UUID | None = None, **event: Any) -> None:
-    """Mark the record deleted; the purge takes it after the retention (product.md, *Purge*)."""
+    """Mark the record deleted; the purge takes it after the retention (retention.md, *Purge*)."""
     assert isinstance(record, SoftDeletable)
     record.deleted_at = now()
     record.deletion_batch_id = batch_id or uuid7()

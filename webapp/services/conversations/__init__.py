@@ -1,1 +1,1 @@
-"""Conversations about a project, and their messages (document S, 7d and 7f)."""
+"""Conversations about a project, and their messages (S 7d, S 7f)."""

@@ -52,7 +52,7 @@ def update_conversation(
 def close_conversation(
     project_id: UUID, conversation_id: UUID, *, expected_row_version: int | None = None
 ) -> None:
-    """DELETE: close it; closed already is no error (document S, 7d).
+    """DELETE: close it; closed already is no error (S 7d).
 
     Raises NotFound, StaleVersion.
     """

@@ -90,7 +90,7 @@ def touch_conversations(conversation_ids: Sequence[UUID]) -> None:
     """Recompute `last_message_at` (visible to the client) and `last_activity_at` (all messages).
 
     From the messages that survive, so that it may run twice, late, or in any order; null when
-    none is left (product.md, *Status changes, messages, deletion*).
+    none is left (rulings.md, *Conversations*).
     """
     values = {
         "organization_id": current_organization_id(),

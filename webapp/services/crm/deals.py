@@ -60,7 +60,7 @@ def update_deal(
     """Change a deal; a new stage moves it along its machine, and `closed_at` follows.
 
     Raises NotFound, StaleVersion, Invalid naming the fields, InvalidTransition, and Conflict
-    when it shall be won by hand (product.md, *Deal stages*).
+    when it shall be won by hand (rulings.md, *Deal stages*).
     """
     values = dict(values)
     deal = lock(Deal, deal_id, expected_row_version=expected_row_version)

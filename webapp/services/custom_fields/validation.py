@@ -31,7 +31,7 @@ def wrong_custom_fields(
     """What is wrong with `values`, by field (`custom_fields.<key>`); empty when nothing is.
 
     Wrong are an unknown key, a value of the wrong type, a choice that is none of the options,
-    and a required field left out (product.md, *Custom fields*).
+    and a required field left out (rulings.md, *Custom fields*).
     """
     known = {definition["key"]: definition for definition in definitions}
     errors: dict[str, list[str]] = {}

@@ -1,1 +1,1 @@
-"""Engagements: the hub of the work for a client (document E; document S, 7b)."""
+"""Engagements: the hub of the work for a client (E, *Purpose*; S 7b)."""

@@ -44,7 +44,7 @@ REFERENCES: dict[str, type[TenantRecord]] = {
 
 
 def create_engagement(values: Mapping[str, Any]) -> Row:
-    """Open an engagement by hand (document E, *Creation*). Raises Invalid naming the fields."""
+    """Open an engagement by hand (E, *Creation*). Raises Invalid naming the fields."""
     values = dict(values)
     check_value(values.get("total_value"), values.get("currency"))
     values.setdefault("owner_id", current_principal().actor["id"])
@@ -80,7 +80,7 @@ def update_engagement(
 
 
 def move_engagement(engagement: Engagement, status: str) -> None:
-    """Move a locked engagement; `closed_at` follows (product.md, *Engagement moves*)."""
+    """Move a locked engagement; `closed_at` follows (rulings.md, *Engagement moves*)."""
     if ENGAGEMENT.allows(engagement.status, status):
         final = status in ("completed", "cancelled")
         engagement.closed_at = (engagement.closed_at or now()) if final else None
@@ -88,7 +88,7 @@ def move_engagement(engagement: Engagement, status: str) -> None:
 
 
 def close_engagement(engagement_id: UUID, *, expected_row_version: int | None = None) -> None:
-    """DELETE: close it; closed or cancelled already is no error (document S, 7b)."""
+    """DELETE: close it; closed or cancelled already is no error (S 7b)."""
     engagement = lock(Engagement, engagement_id, expected_row_version=expected_row_version)
     if engagement.status not in ("completed", "cancelled"):
         move_engagement(engagement, "completed")

@@ -63,7 +63,7 @@ ENGAGEMENTS = RecordQuery(
     domain="engagements",
     noun="engagement",
     extra=client_briefs(Engagement),
-    # An engagement's answer always carries these (document S, 7b and 7f).
+    # An engagement's answer always carries these (S 7b, S 7f).
     children={"projects": PROJECTS, "conversations": CONVERSATIONS},
     filters=FILTERS,
     expandable={

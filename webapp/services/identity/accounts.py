@@ -1,4 +1,4 @@
-"""Making organizations, users and API keys (product.md, *Command line*)."""
+"""Making organizations, users and API keys (cli.md)."""
 
 from __future__ import annotations
 

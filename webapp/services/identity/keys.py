@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 
 from models.db.base import db, uuid7
 from models.db.queries import Row
@@ -103,11 +103,14 @@ def rotate_api_key(
     """Make a key in the place of this one, with its name, role and scopes; returns it as made.
 
     The old one goes on working for `overlap`, so that programs can change over; without it, it is
-    revoked at once. Raises NotFound, Conflict when it does not work any more, Invalid.
+    revoked at once. Without `expires_at` the new one lasts as long as the old one was made for.
+    Raises NotFound, Conflict when it does not work any more, Invalid.
     """
     old = _living(key_id)
     if old.expires_at is not None and old.expires_at <= now():
         raise Conflict("This API key has expired; make a new one.")
+    if expires_at is None and old.expires_at is not None:
+        expires_at = now() + (old.expires_at - old.created_at)
     made = create_api_key(old.name, role=old.role, scopes=old.scopes, expires_at=expires_at)
     end = now() + overlap
     if not overlap:
@@ -120,11 +123,15 @@ def rotate_api_key(
     return made
 
 
-def mark_used(key_ids: Sequence[UUID]) -> None:
-    """Write that these keys were used a moment ago; nothing that anybody edits is changed."""
+def mark_used(key_ids: Sequence[UUID], *, at_most_every: dt.timedelta) -> None:
+    """Write that these keys were used a moment ago, unless another process has just done so.
+
+    Nothing that anybody edits is changed.
+    """
+    stale = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at <= func.now() - at_most_every)
     db.session.execute(
         update(ApiKey)
-        .where(ApiKey.organization_id == current_organization_id(), ApiKey.id.in_(key_ids))
+        .where(ApiKey.organization_id == current_organization_id(), ApiKey.id.in_(key_ids), stale)
         .values(last_used_at=func.now())
         .execution_options(synchronize_session=False)
     )

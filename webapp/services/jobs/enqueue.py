@@ -1,7 +1,7 @@
 """Asking for later work.
 
 A service asks by inserting a job row in its own transaction; the publisher hints at it after the
-commit (architecture.md, *The one mechanism for work that must happen*).
+commit (jobs.md, *The one mechanism*).
 """
 
 from __future__ import annotations

@@ -121,7 +121,7 @@ def below_projects(projects: Select[UUID]) -> list[Below]:
 
 
 def _move(project: Project, status: str, reason: str | None) -> None:
-    """Move a locked project; `completed_at` follows (product.md, *Project states*)."""
+    """Move a locked project; `completed_at` follows (rulings.md, *Project states*)."""
     moment = now()
     if PROJECT.allows(project.status, status):
         project.completed_at = moment if status == "completed" else None

@@ -17,7 +17,7 @@ from webapp.services.common.writes import lock, move
 def advance_project(
     values: Mapping[str, Any], project_id: UUID, *, expected_row_version: int | None = None
 ) -> Project:
-    """Move the project one phase forward (document S, 7c).
+    """Move the project one phase forward (S 7c).
 
     Raises NotFound, StaleVersion, and InvalidTransition naming the moves there are when it is
     not Active, is in the last phase, or is not in `expected_phase`.
@@ -42,7 +42,7 @@ def move_phase(project: Project, phase: str, *, reason: str | None = None) -> No
     """Move a locked project to another phase, and keep the step in its history.
 
     Raises InvalidTransition when it is not Active or the step is not allowed, and Invalid naming
-    `reason` when the step goes back without one (product.md, *Phases*).
+    `reason` when the step goes back without one (rulings.md, *Phases*).
     """
     if project.status != "active":
         allowed = PROJECT.labels(PROJECT.states[project.status].to)

@@ -28,7 +28,7 @@ EVIDENCE = (Signature, SignedDocument)
 def purge(limit: int = LIMIT) -> dict[str, int]:
     """Hard-delete up to `limit` rows past their retention; returns how many of each table.
 
-    When the bound was reached it asks for the next run itself (product.md, *Purge*).
+    When the bound was reached it asks for the next run itself (retention.md, *Purge*).
     """
     counts: dict[str, int] = {}
     values = _ends_of_retention()

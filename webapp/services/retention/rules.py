@@ -1,4 +1,4 @@
-"""What the purge may take, and what holds it back: the rules, as a table (product.md, *Purge*).
+"""What the purge may take, and what holds it back: the rules, as a table (retention.md, *Purge*).
 
 A trashed record goes `retention_days` after its deletion. What was trashed with an engagement
 stays as long as that does, so that it is restored whole. Money and signatures stay for

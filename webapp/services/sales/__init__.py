@@ -1,1 +1,1 @@
-"""Proposals, contracts and signatures: from offer to order (product.md, *The sign flow*)."""
+"""Proposals, contracts and signatures: from offer to order (sign-flow.md)."""

@@ -119,7 +119,7 @@ def decline_facts(proposal_id: UUID) -> dict[str, Any] | None:
 def owner_address(proposal_id: UUID) -> tuple[str, str] | None:
     """Name and address of the proposal's owner, else of the organization's; None without any.
 
-    `owner_id` is a free string (document E), so it may name nobody we know.
+    `owner_id` is a free string (rulings.md, *Owner*), so it may name nobody we know.
     """
     organization_id = current_organization_id()
     owner_id = db.session.scalar(

@@ -1,7 +1,7 @@
 """What the client is shown and signs: the frozen content and its fingerprint.
 
 The content is canonical JSON (RFC 8785); its SHA-256 is what the client signs and what the
-certificate prints (product.md, *The sign flow*, step 1).
+certificate prints (sign-flow.md, *Sending*).
 """
 
 from __future__ import annotations

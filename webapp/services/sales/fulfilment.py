@@ -1,4 +1,4 @@
-"""What a signature creates, all or nothing (*The sign flow*, step 4).
+"""What a signature creates, all or nothing (sign-flow.md, *Fulfilment*).
 
 The UNIQUE keys on proposal, proposal item and contract are the last line of defence: whatever
 runs twice, there is one engagement, one order, and one project for each item.
@@ -35,7 +35,7 @@ from webapp.services.sales.templates import apply_templates
 def fulfil_signature(signature_id: UUID) -> None:
     """Create what the signed proposal promises; a second time finds nothing to do.
 
-    Locks in the order proposal → engagement → project → order (reliability.md, *Job table*).
+    Locks in the order proposal → engagement → project → order (sign-flow.md, *Lock order*).
     """
     signature = db.session.get_one(Signature, (current_organization_id(), signature_id))
     assert signature.proposal_id is not None

@@ -26,7 +26,7 @@ from webapp.services.sales.named_engagement import check_engagement
 def send_proposal(
     proposal_id: UUID, secret_key: bytes, *, expected_row_version: int | None = None
 ) -> SigningLink:
-    """Freeze the draft, make its signing link, and have it mailed (*The sign flow*, step 1).
+    """Freeze the draft, make its signing link, and have it mailed (sign-flow.md, *Sending*).
 
     Raises NotFound, StaleVersion, InvalidTransition, and Invalid naming what is missing.
     """

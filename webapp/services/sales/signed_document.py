@@ -59,7 +59,7 @@ def render_signed_document(
     readable PNG is replaced by the signer's name and a note. Days and times are printed as they
     are in `timezone`, the organization's, which the certificate names.
     Raises ContentHashMismatch when `content` does not have the signature's `content_sha256`.
-    Source: design/product.md, The sign flow, steps 1, 3 and 5.
+    Source: sign-flow.md, *Sending*, *Signing* and *What follows*.
     """
     canonical = rfc8785.dumps(dict(content))
     if hashlib.sha256(canonical).hexdigest() != signature["content_sha256"]:

@@ -1,4 +1,4 @@
-"""Recording a signature: the legal fact, in one transaction (*The sign flow*, step 3).
+"""Recording a signature: the legal fact, in one transaction (sign-flow.md, *Signing*).
 
 Nothing after the commit can undo it; what it leads to is done by the job it leaves behind.
 """
@@ -84,7 +84,7 @@ def sign_by_link(evidence: Evidence) -> Signed:
 def sign_proposal(
     proposal_id: UUID, evidence: Evidence, *, expected_row_version: int | None = None
 ) -> Signed:
-    """Record a signature for a client, by staff or by a program (document S, 7e).
+    """Record a signature for a client, by staff or by a program (S 7e).
 
     Raises NotFound, StaleVersion, and as `_sign`.
     """
@@ -158,7 +158,7 @@ def _sign_contract(proposal: Proposal) -> Contract:
 
 
 def _win_deal(proposal: Proposal) -> None:
-    """The proposal's deal is won; a signature is the only way there (*Deal stages*)."""
+    """The proposal's deal is won; a signature is the only way there (rulings.md, *Deal stages*)."""
     if proposal.deal_id is None:
         return
     deal = db.session.scalars(

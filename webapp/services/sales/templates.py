@@ -1,4 +1,4 @@
-"""What a service's template puts into the project that delivers it (product.md, *Entities*)."""
+"""What a service's template puts into the project that delivers it (rulings.md, *Templates*)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is a document ours, and unchanged? Anybody who holds it may ask (product.md, *The sign flow*)."""
+"""Is a document ours, and unchanged? Anybody who holds it may ask (sign-flow.md, *Verifying*)."""
 
 from __future__ import annotations
 
