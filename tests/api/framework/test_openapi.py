@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -20,7 +21,9 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from tests.support.tenants import Api, Tenant, a_proposal
 from tests.support.world import World, populate
 
-EXAMPLES = {GenerationMode.POSITIVE: 8, GenerationMode.NEGATIVE: 4}
+# Of each operation; `make check` asks for more of them.
+TIMES = int(os.environ.get("FUZZ_TIMES", "1"))
+EXAMPLES = {GenerationMode.POSITIVE: 2 * TIMES, GenerationMode.NEGATIVE: TIMES}
 # What JSON Schema cannot say: ids must exist, cursors be ours, days in order, an amount have its
 # currency, a change change something, a reason its move, a message say something, and a client be
 # given in words or by id, not both. Any other refusal of valid input is a defect.
