@@ -32,6 +32,11 @@ from webapp.devstack.valkey import EmbeddedValkey
 
 assert tasks  # registers every kind of job
 
+# Compiled once for all processes that the tests start, also where the environment forbids it.
+os.environ |= {"PYTHONDONTWRITEBYTECODE": ""}
+os.environ.setdefault(
+    "PYTHONPYCACHEPREFIX", str(Path(__file__).parents[1] / ".pytest_cache" / "pycache")
+)
 
 PRISTINE = "pristine"  # a migrated database without a row, to clone
 

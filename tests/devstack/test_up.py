@@ -139,8 +139,9 @@ def test_a_child_that_dies_is_started_again_and_one_line_says_so(
 
 
 def test_with_given_urls_nothing_embedded_is_started(
-    launch: Callable[..., Stack], tmp_path: Path
+    launch: Callable[..., Stack], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
     stack = launch(**ELSEWHERE)
     stack.wait_for("Press Ctrl-C to stop")
     assert stack.get("/database") == (200, ELSEWHERE["DATABASE_URL"])

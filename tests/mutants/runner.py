@@ -55,8 +55,8 @@ def copy_tree(target: Path) -> None:
 def environment(tree: Path) -> dict[str, str]:
     """The copy comes before the checkout that is installed, for the tests' processes too."""
     env = {**os.environ, "PYTHONPATH": str(tree)}
-    # Compiled once in the first copy; the others take that along.
-    env.pop("PYTHONDONTWRITEBYTECODE", None)
+    # Compiled once in the first copy, beside the source; the others take that along.
+    env |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": ""}
     return env
 
 

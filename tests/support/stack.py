@@ -44,9 +44,6 @@ class Stack:
             "BASE_URL": self.base_url,
             "PORT": str(self.port),
             "VAR_DIR": str(var),
-            # Compiled once for all processes of the tests, wherever the environment forbids it.
-            "PYTHONDONTWRITEBYTECODE": "",
-            "PYTHONPYCACHEPREFIX": str(var.parent.parent / "pycache"),
         }
         self.commands = processes(HOST, self.port, var, self.env).services
         self.running: dict[str, subprocess.Popen[bytes]] = {}
