@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from models.db.base import db
 from models.db.tenancy import current_transaction
-from tests.services.sales.test_signed_document import pages
+from tests.support.pdf import pages
 from tests.support.tenants import Api, Tenant
 from webapp.services.common.writes import today
 

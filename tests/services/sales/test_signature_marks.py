@@ -11,7 +11,8 @@ import pytest
 from flask import Flask
 
 from models.sales import MAX_DRAWING_BYTES, MAX_TYPED_LENGTH
-from tests.services.sales.test_signed_document import data_url, pages, png, render, squeezed
+from tests.support.documents import data_url, png, render
+from tests.support.pdf import pages, squeezed
 from tests.support.tenants import Api, Tenant, a_signature
 from webapp.services.common.exceptions import Invalid
 from webapp.services.sales.signing import Evidence

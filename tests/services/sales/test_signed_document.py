@@ -1,18 +1,16 @@
 """The signed PDF and its certificate page: what they say, and that they cannot be made to lie."""
 
-import base64
 import hashlib
 import re
-import struct
 import subprocess
 import sys
-import zlib
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import rfc8785
 
+from tests.support.documents import data_url, make_content, make_item, make_signature, png, render
+from tests.support.pdf import attachments, pages, squeezed
 from webapp.services.sales.signed_document import (
     ContentHashMismatch,
     is_png_data_url,
@@ -20,163 +18,6 @@ from webapp.services.sales.signed_document import (
 )
 
 MARKUP = '#panic("x") $x^2$ *b* _i_ <tag> @ref `raw` \\ // /* [x] #set page() = y'
-
-
-def make_content(**changes: Any) -> dict[str, Any]:
-    content = {
-        "number": "P-2026-0042",
-        "version": 2,
-        "name": "Brand and website relaunch",
-        "currency": "EUR",
-        "total": "12500.00",
-        "notes": "Half on signature, half on delivery.",
-        "valid_until": "2026-04-30",
-        "sent_at": "2026-03-01T09:30:00Z",
-        "organization": {"name": "Northlight Studio"},
-        "client": {"name": "Harbour & Sons Ltd"},
-        "contact": {"first_name": "Ines", "last_name": "Carvalho", "email": "ines@firm.example"},
-        "items": [make_item("Website", "2"), make_item("Identity"), make_item("Launch")],
-    }
-    return content | changes
-
-
-def make_item(name: str, thousands: str = "1", **changes: Any) -> dict[str, Any]:
-    price = f"{thousands}500.00"
-    item = {"name": name, "description": "", "price": price, "quantity": 1, "total": price}
-    return item | changes
-
-
-def make_signature(content: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    signature = {
-        "id": "0195a1b2-0000-7000-8000-00000000abcd",
-        "signer_name": "Ines Carvalho",
-        "signer_email": "ines@firm.example",
-        "method": "typed",
-        "data": "I. Carvalho",
-        "consent_text": "I agree to be bound by this proposal.",
-        "consent_version": "2026-01",
-        "locale": "en-GB",
-        "ip": "203.0.113.7",
-        "user_agent": "Mozilla/5.0 (X11; Linux x86_64)",
-        "signed_at": "2026-03-03T14:05:09.123456Z",
-        "content_sha256": hashlib.sha256(rfc8785.dumps(content)).hexdigest(),
-        "verify_url": "https://firm.example/verify/0195a1b2-0000-7000-8000-00000000abcd",
-        "recorded_by": None,
-    }
-    return signature | changes
-
-
-def render(content: dict[str, Any] | None = None, /, **changes: Any) -> bytes:
-    content = content or make_content()
-    return render_signed_document(content, make_signature(content, **changes))
-
-
-def png(width: int = 300, height: int = 100, pixels: bytes | None = None, **kind: Any) -> bytes:
-    """Return a PNG; one dark diagonal stroke on nothing, unless `pixels` are given."""
-    if pixels is None:
-        stroke = (max(0, width * y // height - 2) for y in range(height))
-        rows = (
-            (b"\0" + b"\0" * 4 * x + b"\x14\x1e\x50\xff" * 3).ljust(1 + 4 * width, b"\0")
-            for x in stroke
-        )
-        pixels = b"".join(row[: 1 + 4 * width] for row in rows)
-    header = struct.pack(
-        ">IIBBBBB", width, height, kind.get("depth", 8), kind.get("colour", 6), 0, 0, 0
-    )
-    chunks = (
-        (b"IHDR", header),
-        (b"IDAT", zlib.compress(pixels) + kind.get("tail", b"")),
-        (b"IEND", b""),
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in chunks
-    )
-
-
-def data_url(image: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(image).decode()
-
-
-# ---- A small reader of the PDF files that typst writes (no object streams)
-
-
-def objects(pdf: bytes) -> dict[bytes, bytes]:
-    return dict(re.findall(rb"^(\d+) 0 obj\n(.*?)\nendobj", pdf, re.DOTALL | re.MULTILINE))
-
-
-def stream(body: bytes) -> bytes:
-    raw = body[body.index(b"stream") + 6 :].lstrip(b"\r\n")
-    return zlib.decompressobj().decompress(raw)
-
-
-def attachments(pdf: bytes) -> list[bytes]:
-    return [stream(body) for body in objects(pdf).values() if b"/Type/EmbeddedFile" in body]
-
-
-def pages(pdf: bytes) -> list[str]:
-    """Return each page's text without its white space, so that line breaks do not matter."""
-    found = objects(pdf)
-    tree = next(body for body in found.values() if body.startswith(b"<</Type/Pages"))
-    order = re.findall(rb"(\d+) 0 R", tree.partition(b"/Kids")[2])
-    texts = []
-    for number in order:
-        page = found[number]
-        resources = found[reference(page, b"Resources")].partition(b"/Font<<")[2]
-        fonts = {
-            name: unicode_map(stream(found[reference(found[font], b"ToUnicode")]))
-            for name, font in re.findall(rb"/(f\d+) (\d+) 0 R", resources)
-        }
-        texts.append(page_text(stream(found[reference(page, b"Contents")]), fonts))
-    return texts
-
-
-def reference(body: bytes, key: bytes) -> bytes:
-    match = re.search(rb"/" + key + rb" (\d+) 0 R", body)
-    assert match, (key, body)
-    return match[1]
-
-
-def unicode_map(cmap: bytes) -> dict[int, str]:
-    return {
-        int(code, 16): bytes.fromhex(text.decode()).decode("utf-16-be")
-        for code, text in re.findall(rb"^<([0-9a-fA-F]{4})> <([0-9a-fA-F]+)>$", cmap, re.MULTILINE)
-    }
-
-
-# Balanced parentheses stand in a string as they are (ISO 32000-2, 7.3.4.2): two levels are read.
-# A string after /Alt or /ActualText describes and is not shown.
-PLAIN = rb"\\.|[^\\()]"
-INNER = rb"\((?:" + PLAIN + rb"|\((?:" + PLAIN + rb")*\))*\)"
-NAMED = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
-STRING = rb"(?<!Alt)(?<!Text)\(((?:" + PLAIN + rb"|" + INNER + rb")*)\)"
-TOKEN = re.compile(rb"/(f\d+) [\d.]+ Tf|" + STRING + rb"|<([0-9a-fA-F]+)>", re.DOTALL)
-
-
-def page_text(content: bytes, fonts: dict[bytes, dict[int, str]]) -> str:
-    text = ""
-    current: dict[int, str] = {}
-    for font, literal, digits in TOKEN.findall(content):
-        if font:
-            current = fonts[font]
-            continue
-        raw = unescape(literal) if literal else bytes.fromhex(digits.decode())
-        codes = struct.unpack(f">{len(raw) // 2}H", raw)
-        text += "".join(current.get(code, "\ufffd") for code in codes)
-    return re.sub(r"[\s\u200b]", "", text)
-
-
-def unescape(literal: bytes) -> bytes:
-    return re.sub(
-        rb"\\([0-7]{1,3}|.)",
-        lambda m: bytes([int(m[1], 8)]) if m[1].isdigit() else NAMED.get(m[1], m[1]),
-        literal,
-        flags=re.DOTALL,
-    )
-
-
-def squeezed(text: str) -> str:
-    return re.sub(r"\s", "", text)
 
 
 # ---- What the document says
