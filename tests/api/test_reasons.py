@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.support.tenants import Api, Tenant
@@ -10,7 +12,9 @@ LONGEST = "\N{GRINNING FACE}" * 2_000  # as many bytes as a character can have
 TOO_LONG = "\N{GRINNING FACE}" * 20_000
 
 
-@pytest.mark.parametrize(("reason", "status"), [(LONGEST, 200), (TOO_LONG, 422)])
+@pytest.mark.parametrize(
+    ("reason", "status"), [(LONGEST, 200), (TOO_LONG, 422), ("", 422), (" \n\u00a0", 422)]
+)
 @pytest.mark.parametrize("by", ["client", "staff"])
 def test_a_reason_for_declining_is_kept_or_refused_by_name(
     api: Api, anybody: Api, tenant: Tenant, by: str, reason: str, status: int
@@ -26,6 +30,13 @@ def test_a_reason_for_declining_is_kept_or_refused_by_name(
         assert list(answer.json["errors"]) == ["reason"]
     tenant.run_jobs("activity.record")
     assert tenant.count("activity_events", "type = 'declined'") == (status == 200)
+
+
+def test_the_document_says_that_a_required_reason_is_not_blank(anybody: Api) -> None:
+    schemas = anybody.get("/api/openapi.json").json["components"]["schemas"]
+    pattern = schemas["DeclineIn"]["properties"]["reason"]["pattern"]
+    assert re.search(pattern, "Too dear.")
+    assert not re.search(pattern, " ")
 
 
 def test_a_reason_for_losing_a_deal_that_is_too_long_is_refused_by_name(api: Api) -> None:

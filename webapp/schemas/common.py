@@ -75,12 +75,13 @@ class PlainText(fields.String):
         return text
 
 
+def not_blank(error: str = "This must not be blank.") -> validate.Regexp:
+    """At least one character that every language's regular expressions call visible."""
+    return validate.Regexp(r"^[^\x00]*[^\s\x00-\x20\x7f-\xa0][^\x00]*$", error=error)
+
+
 # Lists, not `validate.And`: the API document tells of each rule it finds by itself.
-NAME = [
-    validate.Length(1, NAME_LENGTH),
-    # At least one character that every language's regular expressions call visible.
-    validate.Regexp(r"^[^\x00]*[^\s\x00-\x20\x7f-\xa0][^\x00]*$", error="This must not be blank."),
-]
+NAME = [validate.Length(1, NAME_LENGTH), not_blank()]
 
 
 def name(*, required: bool = False, **metadata: Any) -> PlainText:
@@ -98,11 +99,12 @@ def text(*, required: bool = False, allow_none: bool = True, **kwargs: Any) -> P
     )
 
 
-def reason(*, required: bool = False, allow_none: bool = True) -> PlainText:
-    """Why something was done, up to 2,000 characters."""
-    return PlainText(
-        required=required, allow_none=allow_none, validate=validate.Length(max=REASON_LENGTH)
-    )
+def reason(*, required: bool = False) -> PlainText:
+    """Why something was done, up to 2,000 characters; a required one is not blank."""
+    rules: list[validate.Validator] = [validate.Length(max=REASON_LENGTH)]
+    if required:
+        rules.append(not_blank("Say why."))
+    return PlainText(required=required, allow_none=not required, validate=rules)
 
 
 def flag(**kwargs: Any) -> fields.Boolean:

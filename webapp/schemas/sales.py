@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from marshmallow import ValidationError, fields, validate, validates_schema
+from marshmallow import fields, validate
 
 from models.sales import MAX_DRAWING_LENGTH
 from models.states import ENGAGEMENT, ORDER, PROPOSAL
@@ -131,12 +129,7 @@ class SentProposalOut(ProposalOut):
 
 
 class DeclineIn(Input):
-    reason = reason(required=True, allow_none=False)
-
-    @validates_schema
-    def check(self, data: dict[str, Any], **_: Any) -> None:
-        if not data.get("reason", "").strip():
-            raise ValidationError({"reason": ["Say why."]})
+    reason = reason(required=True)
 
 
 class RecordSignatureIn(Input):
