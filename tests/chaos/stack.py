@@ -144,9 +144,10 @@ class ChaosStack:
     def children(self, name: str) -> list[int]:
         """The child processes of a service, such as Celery's pool."""
         found: list[int] = []
-        for file in Path(f"/proc/{self.services[name].pid}/task").glob("*/children"):
-            with suppress(OSError):
-                found += map(int, file.read_text().split())
+        with suppress(OSError):  # it ended meanwhile
+            for file in Path(f"/proc/{self.services[name].pid}/task").glob("*/children"):
+                with suppress(OSError):  # so did one of its threads
+                    found += map(int, file.read_text().split())
         return found
 
     def resume_all(self) -> None:
