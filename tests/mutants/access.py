@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.model import Mutant, without
 
 TENANTS = "migrations/versions/0002_guard_tenants.py"
+MEMBERS = "webapp/services/identity/members.py"
 LOGINS = "migrations/versions/0006_let_failed_logins_expire.py"
 PERMISSIONS = "webapp/auth/permissions.py"
 BROWSER = "webapp/auth/browser.py"
@@ -12,6 +13,7 @@ IDEMPOTENCY = "webapp/http/idempotency.py"
 SCHEMAS = "webapp/schemas/common.py"
 
 _bad = "tests/api/test_bad_input.py::{}".format
+_member = "tests/services/identity/test_members.py::test_{}".format
 _console = "tests/pages/test_console.py::test_{}".format
 _races = "tests/concurrency/test_signing_races.py::test_{}".format
 _limits = "tests/http/test_rate_limits.py::test_{}".format
@@ -272,5 +274,34 @@ MUTANTS: tuple[Mutant, ...] = (
         "            raise PlainTextRefused()\n",
         "            pass\n",
         "tests/core/test_mail.py::test_a_password_and_its_mail_are_never_sent_in_plain_text",
+    ),
+    without(
+        "the guard of the last owner",
+        MEMBERS,
+        'if member.role == "owner" and not _has_another_owner(member):',
+        "if False:",
+        _member("the_last_owner_who_may_log_in_is_not_disabled"),
+    ),
+    without(
+        "the end of the sessions of somebody disabled",
+        MEMBERS,
+        "Credential.id.in_(ended))",
+        "Credential.id.in_([]))",
+        _member("whoever_is_disabled_is_out_at_once_and_may_be_let_in_again"),
+    ),
+    without(
+        "the end of the sessions when a password changes",
+        MEMBERS,
+        '"SELECT end_sessions(%(user_id)s) AS count", {"user_id": user.id}',
+        '"SELECT 3 AS count", {}',
+        _member("another_password_ends_all_sessions_in_every_organization"),
+    ),
+    without(
+        "the end of a revoked key's credential",
+        "webapp/services/identity/keys.py",
+        "    _set_credential(key_id, revoked_at=now())\n",
+        "",
+        "tests/services/identity/test_keys.py"
+        "::test_a_leaked_key_is_refused_as_soon_as_it_is_revoked",
     ),
 )
