@@ -234,7 +234,7 @@ MUTANTS: tuple[Mutant, ...] = (
         RETENTION,
         "_Held.legal_hold.is_(True), condition",
         "_Held.legal_hold.is_(None), condition",
-        _purge("a_legal_hold_keeps_the_engagement_and_all_below_it"),
+        _purge("what_was_trashed_by_itself_below_a_legal_hold_stays"),
     ),
     without(
         "the years that money is kept",

@@ -310,6 +310,16 @@ def test_a_legal_hold_keeps_the_engagement_and_all_below_it(tenant: Tenant, api:
         assert tenant.count(table) == 0, table
 
 
+def test_what_was_trashed_by_itself_below_a_legal_hold_stays(tenant: Tenant, api: Api) -> None:
+    signed_engagement(tenant, api)
+    change(tenant, "UPDATE engagements SET legal_hold = true WHERE organization_id = :org")
+    age(tenant, "projects", 400)
+    age(tenant, "messages", 400)
+    assert purge(tenant) == {}
+    change(tenant, "UPDATE engagements SET legal_hold = false WHERE organization_id = :org")
+    assert set(purge(tenant)) >= {"projects", "messages"}
+
+
 def test_a_message_trashed_by_itself_goes_alone(tenant: Tenant, api: Api) -> None:
     signed_engagement(tenant, api)
     [message, *_] = tenant.rows(
