@@ -8,9 +8,7 @@ from uuid import UUID
 from flask import current_app, request
 from webargs.fields import DelimitedList
 
-from models.db.base import db
 from models.db.tenancy import current_principal
-from models.sales import Proposal
 from models.states import PROPOSAL
 from webapp.api.framework.operations import ApiBlueprint
 from webapp.api.framework.resource import Resource
@@ -38,7 +36,7 @@ from webapp.services.common.exceptions import (
     InvalidTransition,
 )
 from webapp.services.sales import drafting, sending
-from webapp.services.sales.content import client_of
+from webapp.services.sales.content import signer_by_default
 from webapp.services.sales.preview import preview_signature
 from webapp.services.sales.queries import PROPOSALS, certificate, created_by, signed_document
 from webapp.services.sales.signing import Evidence, sign_proposal
@@ -155,7 +153,7 @@ def sign(
 ) -> ApiResponse:
     """Record a client's signature and create what it promises"""
     evidence = Evidence(
-        signer_name=body.get("signer_name") or _contact_name(proposal_id),
+        signer_name=body.get("signer_name") or signer_by_default(proposal_id),
         signer_email=body.get("signer_email"),
         method="recorded",
         content_sha256=body.get("content_sha256"),
@@ -165,12 +163,6 @@ def sign(
     )
     signed = sign_proposal(proposal_id, evidence, expected_row_version=expected_row_version)
     return accepted_answer(proposals.answer({"proposal_id": proposal_id}).body, signed.job)
-
-
-def _contact_name(proposal_id: UUID) -> str:
-    proposal = db.session.get(Proposal, (current_principal().organization_id, proposal_id))
-    contact = client_of(proposal)[1] if proposal is not None else None
-    return f"{contact.first_name} {contact.last_name}" if contact else "the client"
 
 
 @blueprint.operation(

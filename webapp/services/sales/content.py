@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from typing import Any
+from uuid import UUID
 
 import rfc8785
 from sqlalchemy import select
@@ -107,6 +108,13 @@ def client_of(proposal: Proposal) -> tuple[ClientCompany | None, Contact | None]
         _found(ClientCompany, proposal.client_company_id),
         _found(Contact, proposal.contact_id),
     )
+
+
+def signer_by_default(proposal_id: UUID) -> str:
+    """Who signs where staff name nobody: the proposal's contact, else "the client"."""
+    proposal = _found(Proposal, proposal_id)
+    contact = client_of(proposal)[1] if proposal is not None else None
+    return f"{contact.first_name} {contact.last_name}" if contact else "the client"
 
 
 def _found(model: Any, record_id: Any) -> Any:
