@@ -64,7 +64,7 @@ def session_context(permission: str) -> TenantContext:
 
 
 def session_of_browser(permission: str) -> TenantContext:
-    """`session_scope` whatever form the request came from: the log-in form has its own check."""
+    """`session_context` whatever form the request came from: the log-in form has its own check."""
     secret = browser.cookie(browser.SESSION)
     if secret is None:
         raise Unauthorized("Log in first.")

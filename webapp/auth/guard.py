@@ -27,7 +27,7 @@ def requires(
 
     A reading view gets no transaction: each of its queries is one statement that checks the
     credential itself. A writing view runs in one transaction, whose first statement does;
-    `finish` makes the answer of its result once that has committed.
+    `after_commit` makes the answer of its result once that has committed.
     """
     checked(permission)
 
