@@ -155,7 +155,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "    PERFORM pg_advisory_xact_lock(1, hashtext(p_address));\n"
         "    PERFORM pg_advisory_xact_lock(2, hashtext(encode(v_account, 'hex')));\n",
         "",
-        _console("guesses_at_the_same_time_are_all_counted"),
+        _console("an_attempt_waits_for_the_one_before_it_and_counts_it"),
     ),
     without(
         "the rate limit of reading by link",

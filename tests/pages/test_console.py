@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
+import psycopg
 import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
@@ -219,6 +220,28 @@ def test_guesses_at_the_same_time_are_all_counted(
         ):
             assert status == 422
     assert failures(tenant, email) == 5
+
+
+def test_an_attempt_waits_for_the_one_before_it_and_counts_it(
+    app: Flask, new_user: MakeUser
+) -> None:
+    email, address = new_user(), new_address()
+    for _ in range(4):
+        said(log_in(client_at(app, address), email, "not the password"))
+    url = app.config["SETTINGS"].app_url.set(drivername="postgresql")
+    dsn = url.render_as_string(hide_password=False)
+    begin = "SELECT count(*) FROM begin_login(%s, %s)"
+    with (
+        psycopg.connect(dsn) as fifth,
+        psycopg.connect(dsn) as sixth,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        assert fifth.execute(begin, (email, address)).fetchone() == (1,)
+        later = pool.submit(lambda: sixth.execute(begin, (email, address)).fetchone())
+        with pytest.raises(TimeoutError):
+            later.result(0.3)
+        fifth.commit()
+        assert later.result(5) == (0,), "the account is locked for this address by now"
 
 
 def test_an_ipv6_customer_counts_as_one_address(app: Flask, new_user: MakeUser) -> None:
