@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -208,7 +209,8 @@ def test_a_second_run_waits_for_the_first_and_does_not_hold_up_its_indexes(
     with ThreadPoolExecutor(1) as pool, database.connect() as first:
         first.execute("SELECT pg_advisory_lock(%s)", (_MIGRATION_LOCK,))
         second = pool.submit(migrate, database.settings)
-        _until(database, lambda state: "advisory" in state)
+        _until(database, lambda state: state != "None", beside=first)
+        time.sleep(0.5)  # it has come, and has asked for the lock by now
         first.execute("SET lock_timeout = '5s'")
         first.execute("CREATE INDEX CONCURRENTLY ix_new ON organizations (name)")
         assert not second.done()
@@ -216,10 +218,16 @@ def test_a_second_run_waits_for_the_first_and_does_not_hold_up_its_indexes(
         assert second.result(20) == known_revisions()[0]
 
 
-def _until(database: Database, found: Callable[[str], bool]) -> None:
-    """Wait until some other session of the database runs, or has run, such a statement."""
+def _until(
+    database: Database,
+    found: Callable[[str], bool],
+    *,
+    beside: psycopg.Connection[Any] | None = None,
+) -> None:
+    """Wait until some session of the database, not `beside`, runs or has run such a statement."""
+    known = beside.info.backend_pid if beside is not None else 0
     sql = (
         "SELECT string_agg(query, ';') FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        f" WHERE datname = current_database() AND pid NOT IN (pg_backend_pid(), {known})"
     )
     eventually(lambda: found(str(database.value(sql))))
