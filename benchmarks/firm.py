@@ -153,7 +153,7 @@ class Firm:
         return [(talk["project_id"], talk["id"]) for talk in post(paths, subject="Talk")]
 
     def forget_jobs(self) -> None:
-        """Take away the jobs that preparations left, and the hints at them."""
+        """Take away the jobs that preparations left, and the wake-ups for them."""
         self.rows("DELETE FROM jobs WHERE organization_id = %(organization_id)s")
         client = redis.Redis.from_url(self.stage.valkey.url)
         client.flushall()

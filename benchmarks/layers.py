@@ -14,7 +14,7 @@ from marshmallow import Schema
 from sqlalchemy.orm import Session
 
 import webapp.http.middleware
-from webapp.core.job_hints import Publisher
+from webapp.core.wake_ups import Publisher
 from webapp.http.responses import ApiResponse
 
 DATABASE = "database: the driver waits"
@@ -34,7 +34,7 @@ _FUNCTIONS: tuple[tuple[str, Any, str], ...] = (
     ("schemas: load and dump", Schema, "load"),
     ("schemas: load and dump", Schema, "dump"),
     ("answer: JSON, ETag, headers", ApiResponse, "response"),
-    ("hints at jobs, to Valkey", Publisher, "publish"),
+    ("wake-ups, to Valkey", Publisher, "publish"),
 )
 
 

@@ -36,7 +36,7 @@ Every side has two processes, and those with threads {threads} of them in each. 
 engagements with three projects and three conversations each, in an organization of {own:,}
 engagements among {rows:,}; the list is the newest 20 of them. Each POST of ours carries an
 Idempotency-Key of its own; it writes the record, the job of its activity and the answer that is
-kept, and hints to Valkey. No worker runs meanwhile.
+kept, and sends a wake-up to Valkey. No worker runs meanwhile.
 
 *FastAPI* and *DRF* are the peers, written after their documentation: ORM objects, loaded with
 joins or prefetched, and turned into answers by response models or serializers. The targets are set

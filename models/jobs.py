@@ -26,14 +26,18 @@ from sqlalchemy.dialects.postgresql import JSON, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.db.base import Base, TenantRecord, belongs_to
-from models.db.inserts import HINT_AGAIN
 
+# From the most urgent to the least; what they mean: webapp/services/jobs/kinds.py.
+LANES = ("signature", "short", "document", "outside", "bulk")
 JOB_STATES = ("ready", "running", "done", "dead", "cancelled")
 MAX_ATTEMPTS = 8
 
 
 class Job(TenantRecord):
     """Work that must happen, written in the transaction that made it necessary.
+
+    It is due from `run_at` on, in its lane. A worker that has claimed it puts `run_at` off a
+    little: should that process die, the job is due again.
 
     ready → done | ready (backoff) | dead | cancelled. Only jobs with effects outside the
     database pass through running, under a lease; `fence` counts the leases, so that a holder
@@ -55,13 +59,19 @@ class Job(TenantRecord):
         ),
         CheckConstraint("octet_length(payload::text) < 65536", name="payload_size"),
         CheckConstraint("attempts >= 0 AND attempts <= max_attempts", name="attempts_range"),
-        Index("ix_jobs_publish_after", "publish_after", postgresql_where=text("state = 'ready'")),
-        # What the dispatcher looks for first, however much else is due.
-        Index(
-            "ix_jobs_due_signatures",
-            "publish_after",
-            postgresql_where=text("state = 'ready' AND kind = 'sales.fulfil_signature'"),
+        CheckConstraint(
+            "lane IN ('signature', 'short', 'document', 'outside', 'bulk')", name="lane_known"
         ),
+        # Whose turn it is in a lane, and how long the oldest has been due.
+        Index(
+            "ix_jobs_lane_organization",
+            "lane",
+            "organization_id",
+            "run_at",
+            "seq",
+            postgresql_where=text("state = 'ready'"),
+        ),
+        Index("ix_jobs_lane_run_at", "lane", "run_at", postgresql_where=text("state = 'ready'")),
         Index("ix_jobs_lease_until", "lease_until", postgresql_where=text("state = 'running'")),
         Index(
             "ix_jobs_kind_seq",
@@ -83,6 +93,7 @@ class Job(TenantRecord):
 
     seq: Mapped[int] = mapped_column(BigInteger, Identity(always=True))
     kind: Mapped[str] = mapped_column(String(64))
+    lane: Mapped[str] = mapped_column(String(16), server_default="short", default="short")
     dedupe_key: Mapped[str] = mapped_column(String(255))
     ordering_key: Mapped[str | None] = mapped_column(String(255))
     payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
@@ -92,7 +103,10 @@ class Job(TenantRecord):
         SmallInteger, server_default=text(str(MAX_ATTEMPTS)), default=MAX_ATTEMPTS
     )
     run_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
-    publish_after: Mapped[dt.datetime] = mapped_column(server_default=text(f"now() + {HINT_AGAIN}"))
+    # Written by processes of before there were lanes, and read by nobody.
+    publish_after: Mapped[dt.datetime] = mapped_column(
+        server_default=text("now() + interval '2 seconds'")
+    )
     fence: Mapped[int] = mapped_column(server_default=text("0"), default=0)
     lease_until: Mapped[dt.datetime | None]
     last_error: Mapped[str | None]

@@ -1,5 +1,9 @@
-"""Celery tasks, one module per domain. Each calls one service and returns."""
+"""What jobs do, one module per domain; each body calls one service and returns.
+
+The Celery tasks are one for each lane (`tasks/runtime/lanes.py`).
+"""
 
 from tasks import activity, conversations, deletion, jobs, sales
+from tasks.runtime import lanes
 
-__all__ = ["activity", "conversations", "deletion", "jobs", "sales"]
+__all__ = ["activity", "conversations", "deletion", "jobs", "lanes", "sales"]

@@ -21,7 +21,7 @@ from tests.conftest import Live
 from webapp.cli.main import main as sx
 from webapp.config import Settings
 from webapp.devstack.up import processes
-from webapp.services.jobs.kinds import KINDS
+from webapp.services.jobs.kinds import KINDS, LANES
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -179,7 +179,7 @@ def test_every_variable_that_is_read_is_documented() -> None:
         for name in groups
         if name
     }
-    assert {"SECRET_KEY", "PORT", "DATABASE_URL", "WORKER_CONCURRENCY"} <= found
+    assert {"SECRET_KEY", "PORT", "DATABASE_URL", "WORKER_CONSUMERS"} <= found
     assert found <= set(settings_table())
 
 
@@ -193,10 +193,13 @@ def test_the_documented_defaults_are_the_defaults() -> None:
     of_settings = ("BASE_URL", "VAR_DIR", "MAIL_FROM", "WEB_THREADS", "LOG_LEVEL", "RATE_LIMITS")
     stated = {name: table[name] for name in of_settings}
     assert Settings.from_environment(needed | stated) == Settings.from_environment(needed)
-    of_the_stack = ("WEB_WORKERS", "WEB_THREADS", "WORKER_CONCURRENCY", "LOG_LEVEL")
+    of_the_stack = ("WEB_WORKERS", "WEB_THREADS", "LOG_LEVEL")
     stated = {name: table[name] for name in of_the_stack}
     var = ROOT / "var"
     assert processes("127.0.0.1", 8000, var, stated) == processes("127.0.0.1", 8000, var, {})
+    consumers = " ".join(f"{lane.name}={lane.consumers}" for lane in LANES.values())
+    assert table["WORKER_CONSUMERS"] == consumers
+    assert consumers in text_of(ROOT / "docs/reference/cli.md")
 
 
 def test_every_kind_of_job_is_explained() -> None:

@@ -155,7 +155,7 @@ class Settings:
         """What producer and worker use (settings.md, *What is not a setting*)."""
         return {
             "broker_url": self.redis_url,
-            "task_default_queue": "jobs",
+            "task_default_queue": "jobs.short",
             "task_ignore_result": True,  # results cost a third of the throughput; rows hold them
             "accept_content": ["json"],
             # Producer: Redis gone or frozen delays a request by half a second, once.

@@ -10,8 +10,8 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
 from models.db.base import db
-from webapp.core.job_hints import Publisher
 from webapp.core.key_uses import KeyUses
+from webapp.core.wake_ups import Publisher
 
 # For each address and route; only the routes that anybody may call have limits, so that the
 # others cost no round trip. Generous enough for a page that asks again until it is complete.

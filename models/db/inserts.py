@@ -24,9 +24,6 @@ from models.db.tenancy import current_context
 
 R = TypeVar("R", bound=TenantRecord)
 
-# How long after its first hint a job that still waits is hinted at again.
-HINT_AGAIN = "interval '2 seconds'"
-
 
 def insert_records(records: Sequence[R]) -> Sequence[R]:
     """Insert new records of one kind with one statement for each set of columns they fill.
@@ -91,12 +88,12 @@ def execute_with_jobs(statement: Statement, values: Mapping[str, Any]) -> list[R
     return execute(whole, {**values, "jobs": _take(waiting)})
 
 
-_INSERT_JOBS = f"""
-    INSERT INTO jobs (organization_id, id, kind, dedupe_key, ordering_key, payload, max_attempts,
-                      run_at, publish_after)
-    SELECT organization_id, id, kind, dedupe_key, ordering_key, payload, max_attempts,
-           coalesce(run_at, now()), coalesce(run_at, now() + {HINT_AGAIN})
-    FROM json_populate_recordset(NULL::jobs, %(jobs)s)"""  # noqa: S608 - our own text
+_INSERT_JOBS = """
+    INSERT INTO jobs (organization_id, id, kind, lane, dedupe_key, ordering_key, payload,
+                      max_attempts, run_at)
+    SELECT organization_id, id, kind, lane, dedupe_key, ordering_key, payload, max_attempts,
+           coalesce(run_at, now())
+    FROM json_populate_recordset(NULL::jobs, %(jobs)s)"""
 
 
 def _take(waiting: list[Row]) -> str:

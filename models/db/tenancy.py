@@ -82,11 +82,11 @@ class OpenTransaction:
 
 @dataclass(frozen=True, slots=True)
 class PendingJobs:
-    """The jobs that the transaction asks for: `rows` to be inserted before its end, and `hints`
-    (kind, id) to be given after it."""
+    """The jobs that the transaction asks for: `rows` to be inserted before its end, and `lanes` to
+    be woken after it."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
-    hints: list[tuple[str, UUID]] = field(default_factory=list)
+    lanes: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -1,1 +1,1 @@
-"""How jobs are run: claimed and done, hinted at, opened by the clock, in a worker's processes."""
+"""How jobs are run: claimed and done, by lanes, opened by the clock, in a worker's processes."""

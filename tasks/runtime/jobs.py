@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
-from celery import shared_task
 from flask import Flask, current_app
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -77,10 +76,7 @@ def job(name: str, *, effect: Callable[[Any], None] | None = None) -> Callable[[
 
 
 def batch_job(name: str) -> Callable[[BatchBody], BatchBody]:
-    """Declare a body that takes many waiting jobs at once; it works in the database only.
-
-    A message for such a kind is a hint that something waits, not a unit of work.
-    """
+    """Declare a body that takes many waiting jobs at once; it works in the database only."""
 
     def declare(body: BatchBody) -> BatchBody:
         _register(JobTask(kind_named(name), body))
@@ -95,38 +91,35 @@ def _register(task: JobTask) -> None:
         raise ValueError(f"two bodies for {name}")
     TASKS[name] = task
 
-    def run(organization_id: str, job_id: str) -> None:
-        run_job(name, UUID(organization_id), UUID(job_id))
-
-    run.__name__ = name.replace(".", "_")
-    run.__doc__ = task.body.__doc__
-    shared_task(name=name)(run)
-
 
 def run_job(name: str, organization_id: UUID, job_id: UUID) -> None:
-    """Run one job, or one batch of its kind. Finding nothing to do is normal, and logged."""
+    """Run one job, or what waits of its kind. Finding nothing to do is normal, and logged."""
     task = TASKS[name]
     if not task.kind.batch:
         _run_one(task, organization_id, job_id)
-    elif not _drain(task, organization_id):
-        for waiting_id in _waiting(task.kind, organization_id):
-            _run_one(task, organization_id, waiting_id)
+        return
+    while run_batch(task, organization_id) == task.kind.batch:
+        pass  # fewer were all there were
 
 
 def _run_one(task: JobTask, organization_id: UUID, job_id: UUID) -> None:
-    kind = task.kind.name
-    lease = LEASE_SECONDS if task.effect else None
-    claim = _claim(organization_id, job_id, lease)
+    claim = _claim(organization_id, job_id, LEASE_SECONDS if task.effect else None)
     if claim is None:
-        log.info("job_not_waiting", kind=kind, job_id=str(job_id))
+        log.info("job_not_waiting", kind=task.kind.name, job_id=str(job_id))
         return
+    run_claimed(task, organization_id, job_id, claim)
+
+
+def run_claimed(task: JobTask, organization_id: UUID, job_id: UUID, claim: Claim) -> None:
+    """Do the work of a claimed job and end it, or record the failure."""
     attempt = _Attempt(task, organization_id, job_id, claim.attempt, claim.fence)
     try:
         finished = attempt.run(claim.payload)
     except Exception as error:
         attempt.record_failure(error)
         return
-    log.info("job_done" if finished else "job_refused", kind=kind, job_id=str(job_id))
+    outcome = "job_done" if finished else "job_refused"
+    log.info(outcome, kind=task.kind.name, job_id=str(job_id))
 
 
 class Claim(NamedTuple):
@@ -169,11 +162,16 @@ _FAIL = """
          UPDATE jobs SET last_error = %(error)s, lease_until = NULL,
                 state = CASE WHEN attempts >= max_attempts THEN 'dead' ELSE 'ready' END,
                 finished_at = CASE WHEN attempts >= max_attempts THEN clock_timestamp() END,
-                run_at = clock_timestamp() + make_interval(secs => %(delay)s),
-                publish_after = clock_timestamp() + make_interval(secs => %(delay)s)
+                run_at = clock_timestamp() + make_interval(secs => %(delay)s)
          WHERE organization_id = %(organization_id)s AND id = %(job_id)s
            AND state IN ('ready', 'running') AND attempts = %(attempt)s AND fence = %(fence)s
-         RETURNING state),
+         RETURNING state, ordering_key, seq, run_at),
+       -- What waits for it has nothing to be looked at for until then.
+       put_off AS (
+         UPDATE jobs w SET run_at = failed.run_at FROM failed
+         WHERE w.organization_id = %(organization_id)s AND w.ordering_key = failed.ordering_key
+           AND w.seq > failed.seq AND w.state = 'ready' AND w.run_at < failed.run_at
+           AND failed.state = 'ready'),
        attempt AS (
          UPDATE job_attempts SET outcome = 'failed', error = %(error)s, ended_at = clock_timestamp()
          WHERE organization_id = %(organization_id)s AND job_id = %(job_id)s AND n = %(attempt)s
@@ -283,8 +281,8 @@ class _Attempt:
         }
 
 
-def _drain(task: JobTask, organization_id: UUID) -> bool:
-    """Take the waiting jobs of one kind batch by batch. False when a batch failed.
+def run_batch(task: JobTask, organization_id: UUID) -> int:
+    """Take a batch of the organization's waiting jobs of this kind; returns how many were done.
 
     A batch that fails is rolled back; its jobs are then run one by one, each attempt counted, so
     that a poisoned one is found and the others go on.
@@ -299,16 +297,15 @@ def _drain(task: JobTask, organization_id: UUID) -> bool:
             execute(_FINISH_BATCH, {"organization_id": organization_id, "ids": ids})
         return len(rows)
 
-    done, count = 0, kind.batch
     try:
-        while count == kind.batch:  # fewer were all there were; whoever came since has a hint
-            count = in_transaction(as_system(organization_id), work)
-            done += count
+        count = in_transaction(as_system(organization_id), work)
     except Exception as error:
         log.warning("batch_failed", kind=kind.name, error=describe(error))
-        return False
-    log.info("batch_done", kind=kind.name, jobs=done)
-    return True
+        for waiting_id in _waiting(kind, organization_id):
+            _run_one(task, organization_id, waiting_id)
+        return 0
+    log.info("batch_done", kind=kind.name, jobs=count)
+    return count
 
 
 def _waiting(kind: JobKind, organization_id: UUID) -> list[UUID]:

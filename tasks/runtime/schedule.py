@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import structlog
 from celery.beat import Scheduler
@@ -69,40 +68,43 @@ _FORGET = text(
     " - greatest(interval '7 days', 3 * make_interval(secs => :seconds))"
 )
 _INSERT = text(
-    """INSERT INTO jobs (organization_id, id, kind, dedupe_key, payload, max_attempts)
-       VALUES (:organization_id, :id, :kind, :dedupe_key, '{"v": 1}', :max_attempts)
+    """INSERT INTO jobs (organization_id, id, kind, lane, dedupe_key, payload, max_attempts)
+       VALUES (:organization_id, :id, :kind, :lane, :dedupe_key, '{"v": 1}', :max_attempts)
        ON CONFLICT DO NOTHING"""
 )
 
 
-def open_slot(connection: Connection, entry: Entry) -> list[tuple[UUID, UUID]] | None:
+def open_slot(connection: Connection, entry: Entry) -> int | None:
     """Open the entry's current slot, by the database's clock, with its jobs.
 
-    Returns the jobs as (organization, id), or None when the slot was open already. `Entry.due`
-    is our own text, never a client's.
+    Returns how many jobs, or None when the slot was open already. `Entry.due` is our own text,
+    never a client's.
     """
     values = {"name": entry.kind, "seconds": entry.seconds}
     slot = connection.execute(_OPEN, values).scalar()
     if slot is None:
         return None
-    jobs = [(organization, uuid7()) for organization in connection.scalars(text(entry.due))]
-    if jobs:
+    organizations = connection.scalars(text(entry.due)).all()
+    kind = kind_named(entry.kind)
+    if organizations:
         connection.execute(
             _INSERT,
             [
                 {
                     "organization_id": organization,
-                    "id": job_id,
+                    "id": uuid7(),
                     "kind": entry.kind,
                     "dedupe_key": slot.isoformat(),
-                    "max_attempts": kind_named(entry.kind).max_attempts,
+                    "lane": kind.lane,
+                    "max_attempts": kind.max_attempts,
                 }
-                for organization, job_id in jobs
+                for organization in organizations
             ],
         )
-    connection.execute(_COUNT, {"jobs": len(jobs), "name": entry.kind, "slot": slot})
+    count = len(organizations)
+    connection.execute(_COUNT, {"jobs": count, "name": entry.kind, "slot": slot})
     connection.execute(_FORGET, {**values, "slot": slot})
-    return jobs
+    return count
 
 
 class SlotScheduler(Scheduler):
@@ -130,9 +132,9 @@ class SlotScheduler(Scheduler):
                 log.warning("beat_slot_failed", name=entry.kind, error=type(error).__name__)
                 continue
             if jobs is not None:
-                log.info("beat_slot_opened", name=entry.kind, jobs=len(jobs))
-                for organization, job_id in jobs:
-                    flask_app.extensions["publisher"].publish(organization, [(entry.kind, job_id)])
+                log.info("beat_slot_opened", name=entry.kind, jobs=jobs)
+                if jobs:
+                    flask_app.extensions["publisher"].publish([kind_named(entry.kind).lane])
         return self.TICK_SECONDS
 
     @property

@@ -102,7 +102,6 @@ class ChaosStack:
             direct
             | {
                 "WEB_WORKERS": str(CHILDREN),
-                "WORKER_CONCURRENCY": str(CHILDREN),
                 "DATABASE_URL": self.postgres.owner_url.replace(
                     f":{self.postgres.port}/", f":{self.postgres_proxy.port}/"
                 ),

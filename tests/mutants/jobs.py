@@ -7,14 +7,21 @@ from tests.mutants.model import Mutant, without
 BASE = "tasks/runtime/jobs.py"
 DISPATCHER = "tasks/runtime/dispatcher.py"
 TENANTS = "migrations/versions/0002_guard_tenants.py"
-PUBLISHER = "webapp/core/job_hints.py"
+LANES = "migrations/versions/0011_put_jobs_into_lanes.py"
+CONSUMERS = "tasks/runtime/consumers.py"
+PUBLISHER = "webapp/core/wake_ups.py"
 
 _contention = "tests/tasks/runtime/test_contention.py::test_{}".format
 _dispatcher = "tests/tasks/runtime/test_dispatcher.py::test_{}".format
 _base = "tests/tasks/runtime/test_jobs.py::test_{}".format
 _faults = "tests/scenarios/test_faults.py::test_{}".format
-_publishing = "tests/core/test_job_hints.py::test_{}".format
-_hint_again = _dispatcher("a_job_whose_hint_was_lost_is_hinted_at_again_and_not_twice")
+_publishing = "tests/core/test_wake_ups.py::test_{}".format
+_lanes = "tests/tasks/runtime/test_lanes.py::test_{}".format
+_consumers = "tests/tasks/runtime/test_consumers.py::test_{}".format
+_wake_again = _dispatcher("a_job_whose_wake_up_was_lost_is_not_forgotten")
+_committed = _publishing(
+    "a_committed_request_wakes_the_lane_of_its_jobs_and_a_refused_one_does_not"
+)
 
 MUTANTS: tuple[Mutant, ...] = (
     without(
@@ -46,11 +53,90 @@ MUTANTS: tuple[Mutant, ...] = (
         _contention("a_batch_takes_the_jobs_that_nobody_holds"),
     ),
     without(
-        "SKIP LOCKED in the dispatcher",
+        "SKIP LOCKED when the next job of a lane is taken",
+        LANES,
+        "ORDER BY w.run_at, w.seq LIMIT 1 FOR UPDATE SKIP LOCKED;",
+        "ORDER BY w.run_at, w.seq LIMIT 1 FOR UPDATE;",
+        _lanes("a_job_that_somebody_holds_is_passed_by"),
+    ),
+    without(
+        "the lane of signatures",
+        "webapp/services/jobs/kinds.py",
+        'JobKind("sales.fulfil_signature", "signature")',
+        'JobKind("sales.fulfil_signature", "short")',
+        _lanes("the_kinds_of_the_product_wait_where_they_cannot_hold_up_a_signature"),
+        _dispatcher("every_lane_is_woken_however_many_wake_ups_wait_in_another"),
+    ),
+    without(
+        "the lane of a job that is taken",
+        LANES,
+        "WHERE w.organization_id = v_organization AND w.state = 'ready' AND w.lane = p_lane",
+        "WHERE w.organization_id = v_organization AND w.state = 'ready'",
+        _lanes("a_lane_takes_nothing_from_another_of_the_same_organization"),
+    ),
+    without(
+        "the organizations' turns",
+        "tasks/runtime/lanes.py",
+        "    _served[lane.name] = found.organization_id\n",
+        "",
+        _lanes("organizations_take_turns_however_much_one_of_them_asks_for"),
+        _lanes("a_new_organization_is_served_after_one_job_of_the_noisy_one"),
+    ),
+    without(
+        "the oldest first within an organization",
+        LANES,
+        "ORDER BY w.run_at, w.seq LIMIT 1 FOR UPDATE SKIP LOCKED;",
+        "ORDER BY w.run_at DESC LIMIT 1 FOR UPDATE SKIP LOCKED;",
+        _lanes("the_job_that_has_been_due_the_longest_comes_first"),
+    ),
+    without(
+        "the moment in which a claimed job is nobody else's",
+        LANES,
+        "run_at = now() + interval '1500 milliseconds',",
+        "run_at = now(),",
+        _lanes("a_claimed_job_is_not_taken_twice_and_is_due_again_soon"),
+    ),
+    without(
+        "the rescue of a lane while others' wake-ups wait",
         DISPATCHER,
-        "LIMIT :size FOR UPDATE SKIP LOCKED",
-        "LIMIT :size FOR UPDATE",
-        _dispatcher("a_job_that_somebody_holds_does_not_hold_up_the_others"),
+        "jobs - waiting[name]",
+        "jobs - sum(waiting.values())",
+        _dispatcher("every_lane_is_woken_however_many_wake_ups_wait_in_another"),
+    ),
+    without(
+        "the putting off of what waits for a failed job",
+        BASE,
+        "AND w.seq > failed.seq AND w.state = 'ready' AND w.run_at < failed.run_at",
+        "AND false",
+        _lanes("what_waits_for_a_failed_one_is_put_off_with_it"),
+    ),
+    without(
+        "the wake-up for the rest when a consumer's time is over",
+        "tasks/runtime/lanes.py",
+        "            publisher.wake(lane)\n",
+        "",
+        _lanes("a_wake_up_ends_after_a_while_and_leaves_another_for_the_rest"),
+    ),
+    without(
+        "the replacement of a consumer",
+        CONSUMERS,
+        "                place.pid, place.free_at = 0, now + place.pause\n",
+        "                place.free_at = now + place.pause\n",
+        _consumers("a_consumer_that_is_killed_is_replaced_and_the_others_live_on"),
+    ),
+    without(
+        "the end of a job that cannot be interrupted",
+        CONSUMERS,
+        "    faulthandler.dump_traceback_later(HARD_SECONDS, exit=True, file=2)\n",
+        "",
+        _consumers("a_job_that_takes_too_long_is_ended"),
+    ),
+    without(
+        "the interruption of a job that takes too long",
+        CONSUMERS,
+        "    signal.setitimer(signal.ITIMER_REAL, SOFT_SECONDS)\n",
+        "",
+        _consumers("a_job_that_takes_too_long_is_ended"),
     ),
     without(
         "the check that the claim is still this attempt's",
@@ -69,8 +155,8 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the fence when a failure is recorded",
         BASE,
-        "AND fence = %(fence)s\n         RETURNING state)",
-        "\n         RETURNING state)",
+        "AND fence = %(fence)s\n         RETURNING state,",
+        "\n         RETURNING state,",
         _contention("a_holder_from_before_a_retry_cannot_end_the_job_of_the_same_attempt_number"),
     ),
     without(
@@ -128,8 +214,8 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "one by one after a batch has failed",
         BASE,
-        "elif not _drain(task, organization_id):",
-        "elif _drain(task, organization_id):",
+        "            _run_one(task, organization_id, waiting_id)\n",
+        "            pass\n",
         _base("a_poisoned_job_in_a_batch_does_not_hold_the_others"),
     ),
     without(
@@ -149,9 +235,9 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the dispatcher",
         DISPATCHER,
-        "        waiting = self._queue_length()\n",
+        "        waiting = self._wake_ups()\n",
         "        return False\n",
-        _hint_again,
+        _wake_again,
         _faults("signing_completes_while_the_broker_is_dead"),
     ),
     without(
@@ -164,37 +250,30 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the dispatcher's own hands while the broker is gone",
         DISPATCHER,
-        "run_here = gone_for >= BROKER_GONE_SECONDS",
-        "run_here = False",
+        "return gone_for >= BROKER_GONE_SECONDS and self._run_due()",
+        "return False",
         _faults("signing_completes_while_the_broker_is_dead"),
-    ),
-    without(
-        "the pause before a job is hinted at once more",
-        DISPATCHER,
-        "UPDATE jobs SET publish_after = clock_timestamp() + make_interval(secs => :again)",
-        "UPDATE jobs SET publish_after = publish_after + make_interval(secs => :again * 0)",
-        _hint_again,
     ),
     without(
         "the hint after the commit",
         "webapp/core/transaction.py",
         "    publish(context)\n    return result",
         "    return result",
-        _publishing("a_committed_request_leaves_a_hint_and_a_refused_one_does_not"),
+        _committed,
     ),
     without(
         "the jobs' rows before the commit",
         "webapp/core/transaction.py",
         "        write_jobs()\n",
         "",
-        _publishing("a_committed_request_leaves_a_hint_and_a_refused_one_does_not"),
+        _committed,
     ),
     without(
-        "the hint at what came after a batch's first hint",
+        "the wake-up for what came after a lane's first",
         PUBLISHER,
-        "                self._late.setdefault(key, job_id)\n",
+        "            self._late[lane.name] = next_at\n",
         "",
-        _publishing("of_many_jobs_for_one_batch_the_first_is_hinted_at_at_once_and_the_last_soon"),
+        _publishing("of_many_jobs_in_a_lane_the_first_wakes_it_at_once_and_the_last_soon"),
     ),
     without(
         "another connection in the place of one that died in the pool",
@@ -219,7 +298,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "                    result = work()\n"
         "                finally:\n"
         "                    publish(context)\n",
-        _publishing("a_committed_request_leaves_a_hint_and_a_refused_one_does_not"),
+        _committed,
     ),
     without(
         "the breaker before a frozen broker",

@@ -38,7 +38,6 @@ class Stack:
             **os.environ,
             "WEB_WORKERS": "1",
             "WEB_THREADS": "16",
-            "WORKER_CONCURRENCY": "2",
             "LOG_LEVEL": "INFO",
             **env,
             "BASE_URL": self.base_url,

@@ -18,6 +18,7 @@ from webapp.cli.jobs import jobs
 from webapp.cli.keys import key
 from webapp.cli.organizations import org
 from webapp.cli.users import user
+from webapp.cli.worker import worker
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -26,7 +27,7 @@ def main() -> None:
     """Service Engine X: run it, set it up, look after its jobs."""
 
 
-for command in (org, user, key, jobs, demo, demo_seed):
+for command in (org, user, key, jobs, worker, demo, demo_seed):
     main.add_command(command)
 
 
@@ -41,7 +42,7 @@ def up(port: int | None) -> None:
 
 @main.command()
 def dispatcher() -> None:
-    """Hint at due jobs, and run them when the broker is gone (any number may run)."""
+    """Wake lanes whose jobs nobody takes; run them when the broker is gone (any number may run)."""
     import tasks
     from tasks.runtime.dispatcher import Dispatcher
 

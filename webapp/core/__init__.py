@@ -1,1 +1,1 @@
-"""What every way in shares: transactions, job hints, the database's owner, mail, formats, logs."""
+"""What every way in shares: transactions, wake-ups, the database's owner, mail, formats, logs."""

@@ -1,4 +1,4 @@
-"""One transaction per request, bound to its tenant; its jobs are hinted at after the commit.
+"""One transaction per request, bound to its tenant; its jobs' lanes are woken after the commit.
 
 Only this module and `tasks/runtime/jobs.py` commit.
 """
@@ -18,7 +18,7 @@ from models.db.base import db
 from models.db.inserts import write_jobs
 from models.db.tenancy import TenantContext, in_context
 from models.db.transactions import begin
-from webapp.core.job_hints import publisher
+from webapp.core.wake_ups import publisher
 from webapp.services.common.exceptions import Unavailable
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ def transaction(context: TenantContext) -> Iterator[None]:
 
 
 def in_transaction(context: TenantContext, work: Callable[[], T]) -> T:
-    """Run `work` in a transaction of `context` and hint at its jobs once it has committed.
+    """Run `work` in a transaction of `context` and wake its jobs' lanes once it has committed.
 
     Deadlocks, serialization failures and lost races are repeated up to 3 times (jobs.md, *When
     something dies*). Raises Unavailable when that was not enough or the database is too busy.
@@ -86,7 +86,7 @@ def in_transaction(context: TenantContext, work: Callable[[], T]) -> T:
 
 
 def publish(context: TenantContext) -> None:
-    """The after-commit hook: hint at the jobs that the committed transaction asked for."""
-    if context.jobs.hints and context.principal is not None:
-        publisher().publish(context.principal.organization_id, context.jobs.hints)
-        context.jobs.hints.clear()
+    """The after-commit hook: wake the lanes of the jobs that were committed."""
+    if context.jobs.lanes:
+        publisher().publish(context.jobs.lanes)
+        context.jobs.lanes.clear()

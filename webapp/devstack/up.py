@@ -52,17 +52,13 @@ def processes(host: str, port: int, var: Path, env: Mapping[str, str]) -> Plan:
     # idle ones that are kept alive would use up a smaller number.
     web += ["--no-ws", "--no-access-log", "--log-level", "error"]
     web += ["--respawn-failed-workers", "--workers-kill-timeout", "10"]
-    worker = [*celery, "worker", "-O", "fair", "--queues", "jobs", log_level]
-    worker += ["--concurrency", env.get("WORKER_CONCURRENCY", "2")]
-    # What workers tell each other nobody here listens to; each costs start time and messages.
-    worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     beat = [*celery, "beat", "--schedule", str(var / "beat-schedule"), log_level]
     sx = [python, "-m", "webapp.cli.main"]
     return Plan(
         migrate=[*sx, "migrate"],
         services={
             "dispatcher": [*sx, "dispatcher"],
-            "worker": worker,
+            "worker": [*sx, "worker"],
             "beat": beat,
             "web": [*web, "webapp.wsgi:app"],
         },

@@ -97,7 +97,7 @@ class EmbeddedValkey(EmbeddedServer):
                 stop(process, (signal.SIGTERM, 5))
                 raise StartError(
                     f"Valkey did not start within {START_SECONDS:.0f} s on port {self.port}; its "
-                    f"log says why. It holds only hints: {self.data} may be removed, {ELSEWHERE}"
+                    f"log says why. It holds only wake-ups: {self.data} may be removed, {ELSEWHERE}"
                 )
             self._cancelled.wait(delay)
             delay = min(delay * 2, 2.0)

@@ -1,22 +1,21 @@
-"""One look of the dispatcher: what is due is hinted at again, and dead holders' leases end."""
+"""One look of the dispatcher: lanes with due jobs are woken, and dead holders' leases end."""
 
 from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import psycopg
 import pytest
 import redis
 
 from models.db.base import db
-from tasks.runtime.dispatcher import BROKER_GONE_SECONDS, QUEUE_BOUND, Dispatcher, Due
+from tasks.runtime.dispatcher import BROKER_GONE_SECONDS, LOST_SECONDS, Dispatcher
 from tasks.runtime.jobs import job
 from tests.conftest import OwnStack, Servers
 from tests.support.kinds import a_kind
@@ -26,6 +25,9 @@ from webapp.config import Settings
 from webapp.core.database import migrate
 from webapp.devstack.postgres import EmbeddedPostgres
 from webapp.services.jobs.enqueue import enqueue
+from webapp.services.jobs.kinds import LANES
+
+BULK, SIGNATURE = LANES["bulk"], LANES["signature"]
 
 
 @job(a_kind("test.signs"))
@@ -50,83 +52,31 @@ def dispatcher(own_stack: OwnStack) -> Iterator[Dispatcher]:
 
 @pytest.fixture
 def hints(own_stack: OwnStack, tenant: Tenant) -> Iterator[redis.Redis]:
-    """The broker, with nothing in its queue."""
+    """The broker, with nothing in its queues."""
     with redis.Redis.from_url(own_stack.valkey.url) as broker:
         broker.flushall()
         yield broker
 
 
-def queue_length(own_stack: OwnStack, broker: redis.Redis) -> int:
-    return int(broker.llen(own_stack.app.config["CELERY"]["task_default_queue"]))
-
-
-def a_due_job(tenant: Tenant, name: str, hints: redis.Redis) -> UUID:
-    """A job whose first hint was lost."""
-    job_id = tenant.run(lambda: enqueue("jobs.prune", name, {}))
-    hints.flushall()
-    due(tenant, job_id)
-    return job_id
+def wake_ups(broker: redis.Redis) -> dict[str, int]:
+    """The lanes that are woken, and how often."""
+    lengths = {lane.name: int(broker.llen(lane.queue)) for lane in LANES.values()}
+    return {name: length for name, length in lengths.items() if length}
 
 
 def due(tenant: Tenant, job_id: UUID) -> None:
-    tenant.rows("UPDATE jobs SET publish_after = now() WHERE id = %(id)s RETURNING id", id=job_id)
-
-
-def waits_for_the_next_hint(tenant: Tenant, job_id: UUID) -> bool:
-    [row] = tenant.rows(
-        "SELECT publish_after > clock_timestamp() AS later FROM jobs WHERE id = %(id)s", id=job_id
+    """Let the job have been due for as long as nobody is patient."""
+    tenant.rows(
+        "UPDATE jobs SET run_at = now() - make_interval(secs => %(lost)s)"
+        " WHERE id = %(id)s RETURNING id",
+        id=job_id,
+        lost=LOST_SECONDS,
     )
-    return bool(row["later"])
 
 
-def test_a_job_whose_hint_was_lost_is_hinted_at_again_and_not_twice(
-    own_stack: OwnStack, tenant: Tenant, dispatcher: Dispatcher, hints: redis.Redis
-) -> None:
-    job_id = a_due_job(tenant, "lost", hints)
-    dispatcher.step()
-    assert queue_length(own_stack, hints) == 1
-    assert waits_for_the_next_hint(tenant, job_id)
-    dispatcher.step()
-    assert queue_length(own_stack, hints) == 1
-
-
-def test_a_job_that_somebody_holds_does_not_hold_up_the_others(
-    own_stack: OwnStack, tenant: Tenant, dispatcher: Dispatcher, hints: redis.Redis
-) -> None:
-    held, free = (a_due_job(tenant, name, hints) for name in ("held", "free"))
-    url = own_stack.app.config["SETTINGS"].owner_url.set(drivername="postgresql")
-    with psycopg.connect(url.render_as_string(hide_password=False)) as worker:
-        worker.execute("SELECT set_config('app.organization_id', %s, true)", (str(tenant.id),))
-        worker.execute("SELECT id FROM jobs WHERE id = %s FOR UPDATE", (held,))
-        started = time.monotonic()
-        dispatcher.step()
-        assert time.monotonic() - started < 1.0, "it waited for the lock"
-        assert queue_length(own_stack, hints) == 1
-    assert waits_for_the_next_hint(tenant, free)
-    assert not waits_for_the_next_hint(tenant, held)
-
-
-@pytest.mark.parametrize(("attempts", "state"), [(1, "ready"), (8, "dead")])
-def test_the_job_of_a_holder_that_died_is_taken_from_it(
-    own_stack: OwnStack, tenant: Tenant, dispatcher: Dispatcher, hints: redis.Redis,
-    attempts: int, state: str,
-) -> None:  # fmt: skip
-    ended, kept = (a_due_job(tenant, name, hints) for name in ("ended", "kept"))
-    for job_id, seconds in ((ended, -1), (kept, 60)):
-        tenant.rows(
-            "UPDATE jobs SET state = 'running', attempts = %(attempts)s,"
-            " lease_until = now() + make_interval(secs => %(seconds)s)"
-            " WHERE id = %(id)s RETURNING id",
-            id=job_id, attempts=attempts, seconds=seconds,
-        )  # fmt: skip
-    dispatcher.step()
-
-    def row(job_id: UUID) -> Any:
-        [found] = tenant.rows("SELECT state FROM jobs WHERE id = %(id)s", id=job_id)
-        return found["state"]
-
-    assert (row(ended), row(kept)) == (state, "running")
-    assert queue_length(own_stack, hints) == (1 if state == "ready" else 0)
+def due_jobs(tenant: Tenant, *names: str) -> None:
+    for name in names:
+        due(tenant, tenant.run(partial(enqueue, "jobs.prune", name, {})))
 
 
 def a_signatures_job() -> UUID:
@@ -136,22 +86,61 @@ def a_signatures_job() -> UUID:
     return enqueue("sales.fulfil_signature", signature_id, payload, run_at=now)
 
 
-def due_jobs(tenant: Tenant, *names: str) -> None:
-    for name in names:
-        due(tenant, tenant.run(partial(enqueue, "jobs.prune", name, {})))
-
-
-def test_a_signature_is_hinted_at_before_what_was_due_earlier_and_the_queue_stays_short(
-    own_stack: OwnStack, tenant: Tenant, dispatcher: Dispatcher, hints: redis.Redis
+def test_a_job_whose_wake_up_was_lost_is_not_forgotten(
+    tenant: Tenant, dispatcher: Dispatcher, hints: redis.Redis
 ) -> None:
-    due_jobs(tenant, *(f"job {n}" for n in range(QUEUE_BOUND + 5)))
-    signature = tenant.run(a_signatures_job)
+    due_jobs(tenant, "lost")
     hints.flushall()
     dispatcher.step()
+    assert wake_ups(hints) == {"bulk": 1}
     dispatcher.step()
-    assert queue_length(own_stack, hints) == QUEUE_BOUND
-    queue = own_stack.app.config["CELERY"]["task_default_queue"]
-    assert str(signature).encode() in hints.lrange(queue, -1, -1)[0], "the next to be taken"
+    assert wake_ups(hints) == {"bulk": 1}, "one is enough until it is taken"
+    hints.flushall()
+    dispatcher.step()
+    assert wake_ups(hints) == {"bulk": 1}
+
+
+def test_a_job_that_has_just_been_asked_for_is_left_to_its_own_wake_up(
+    tenant: Tenant, dispatcher: Dispatcher, hints: redis.Redis
+) -> None:
+    tenant.run(partial(enqueue, "jobs.prune", "young", {}))
+    hints.flushall()
+    dispatcher.step()
+    assert wake_ups(hints) == {}
+
+
+@pytest.mark.parametrize(("attempts", "state"), [(1, "ready"), (8, "dead")])
+def test_the_job_of_a_holder_that_died_is_taken_from_it(
+    tenant: Tenant, dispatcher: Dispatcher, hints: redis.Redis, attempts: int, state: str
+) -> None:
+    ended, kept = (tenant.run(partial(enqueue, "jobs.prune", n, {})) for n in ("ended", "kept"))
+    for job_id, seconds in ((ended, -1), (kept, 60)):
+        tenant.rows(
+            "UPDATE jobs SET state = 'running', attempts = %(attempts)s,"
+            " lease_until = now() + make_interval(secs => %(seconds)s)"
+            " WHERE id = %(id)s RETURNING id",
+            id=job_id, attempts=attempts, seconds=seconds,
+        )  # fmt: skip
+    dispatcher.step()
+
+    def state_of(job_id: UUID) -> Any:
+        [found] = tenant.rows("SELECT state FROM jobs WHERE id = %(id)s", id=job_id)
+        return found["state"]
+
+    assert (state_of(ended), state_of(kept)) == (state, "running")
+
+
+def test_every_lane_is_woken_however_many_wake_ups_wait_in_another(
+    tenant: Tenant, dispatcher: Dispatcher, hints: redis.Redis
+) -> None:
+    due_jobs(tenant, *(f"job {n}" for n in range(BULK.wake_ups + 5)))
+    hints.flushall()
+    for _ in range(3):
+        dispatcher.step()
+    assert wake_ups(hints) == {"bulk": BULK.wake_ups}
+    due(tenant, tenant.run(a_signatures_job))
+    dispatcher.step()
+    assert wake_ups(hints) == {"signature": 1, "bulk": BULK.wake_ups}
 
 
 def kinds_tried(tenant: Tenant) -> list[str]:
@@ -203,15 +192,15 @@ def test_it_goes_on_through_an_outage_of_the_database_while_the_broker_is_gone(
         due(tenant, job_id)
         alone = Dispatcher(app)
         alone._broker_gone_at = time.monotonic() - BROKER_GONE_SECONDS
-        take = alone._take
+        look = alone._due
         outages = []
 
-        def take_before_the_outage(size: int) -> Sequence[Due]:
-            taken = take(size)
-            if taken and not outages:
+        def look_before_the_outage() -> dict[str, int]:
+            found = look()
+            if any(found.values()) and not outages:
                 outages.append(time.monotonic())
                 postgres.stop()
-            return taken
+            return found
 
         def state() -> str:
             [row] = tenant.rows("SELECT state FROM jobs WHERE id = %(id)s", id=job_id)
@@ -226,7 +215,7 @@ def test_it_goes_on_through_an_outage_of_the_database_while_the_broker_is_gone(
             finally:
                 alone._stop.set()
 
-        alone._take = take_before_the_outage  # type: ignore[method-assign]
+        alone._due = look_before_the_outage  # type: ignore[method-assign]
         with ThreadPoolExecutor(1) as pool:
             ended = pool.submit(end_the_outage)
             alone.run()

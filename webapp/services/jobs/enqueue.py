@@ -1,6 +1,6 @@
 """Asking for later work.
 
-A service asks by inserting a job row in its own transaction; the publisher hints at it after the
+A service asks by inserting a job row in its own transaction; the publisher wakes its lane after the
 commit (jobs.md, *The one mechanism*).
 """
 
@@ -30,19 +30,20 @@ def enqueue(
     key. Payloads hold ids and small facts, never rows. The row is written before the transaction
     commits, together with those of its other jobs. Raises ValueError for a kind not in the table.
     """
-    job_id, context = uuid7(), current_context()
+    job_id, context, known = uuid7(), current_context(), kind_named(kind)
     context.jobs.rows.append(
         {
             "organization_id": current_organization_id(),
             "id": job_id,
             "kind": kind,
+            "lane": known.lane,
             "dedupe_key": str(dedupe_key),
             "ordering_key": ordering_key,
             "payload": {"v": 1, **payload},
             "run_at": run_at,
-            "max_attempts": kind_named(kind).max_attempts,
+            "max_attempts": known.max_attempts,
         }
     )
     if run_at is None:
-        context.jobs.hints.append((kind, job_id))
+        context.jobs.lanes.append(known.lane)
     return job_id

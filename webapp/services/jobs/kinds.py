@@ -1,4 +1,4 @@
-"""The kinds of jobs, in one table: web, worker, dispatcher and beat all read it.
+"""The kinds of jobs and the lanes they wait in, in one table: all processes read it.
 
 A name is for ever: rows with it are in databases. What a job of a kind does is in `tasks/`.
 """
@@ -13,20 +13,59 @@ LONGEST_PAUSE = 300  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class JobKind:
-    """How jobs of one kind are treated.
+class Lane:
+    """Jobs that may wait for each other; those of a lane above never wait for one below.
 
-    `urgent` ones are hinted at and run before all others, because somebody waits for them.
-    `batch` is how many waiting jobs of one organization one transaction takes; 0 means that each
-    is run by itself. `max_attempts` counts every try, also one whose process died. `queue` is the
-    broker's queue that its hints go to.
+    `aim` is how many seconds after it is due a job should have begun, `consumers` how many
+    processes of one worker take jobs from it. They yield the processors to those of a lane with a
+    lower `niceness` (nice(2)). No more than `wake_ups` wait in the broker at a time, and each web
+    process sends one at once and then, for all jobs that come meanwhile, one every `pause` seconds.
     """
 
     name: str
-    urgent: bool = False
+    aim: float
+    consumers: int
+    niceness: int
+    pause: float
+    wake_ups: int = 20
+
+    @property
+    def queue(self) -> str:
+        """The broker's queue of its wake-ups."""
+        return f"jobs.{self.name}"
+
+    @property
+    def task(self) -> str:
+        """The Celery task that a wake-up calls."""
+        return f"lanes.{self.name}"
+
+
+# From the most urgent to the least (jobs.md, *Lanes*).
+LANES: dict[str, Lane] = {
+    lane.name: lane
+    for lane in (
+        Lane("signature", aim=5, consumers=2, niceness=0, pause=0.02),
+        Lane("short", aim=10, consumers=1, niceness=2, pause=0.25),
+        Lane("document", aim=60, consumers=1, niceness=5, pause=0.25),
+        Lane("outside", aim=60, consumers=2, niceness=5, pause=0.25),
+        Lane("bulk", aim=600, consumers=1, niceness=10, pause=0.25),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class JobKind:
+    """How jobs of one kind are treated.
+
+    `lane` names the line they wait in. `batch` is how many waiting jobs of one organization one
+    transaction takes; 0 means that each is run by itself. `max_attempts` counts every try, also
+    one whose process died.
+    """
+
+    name: str
+    lane: str = "short"
     batch: int = 0
     max_attempts: int = MAX_ATTEMPTS
-    queue: str = "jobs"
 
     def pause(self, attempt: int) -> int:
         """The seconds before the next try, after the failure of this one (counted from 1)."""
@@ -36,25 +75,24 @@ class JobKind:
 KINDS: dict[str, JobKind] = {
     kind.name: kind
     for kind in (
-        JobKind("sales.fulfil_signature", urgent=True),
-        JobKind("sales.render_signed_document"),
-        JobKind("sales.mail_signing_link"),
-        JobKind("sales.mail_signed"),
-        JobKind("sales.mail_signed_owner"),
-        JobKind("sales.mail_declined"),
-        JobKind("sales.expire_proposals"),
-        JobKind("activity.record", batch=500),
-        JobKind("conversations.touch", batch=200),
-        JobKind("deletion.purge"),
-        JobKind("jobs.prune"),
+        # Somebody waits for it.
+        JobKind("sales.fulfil_signature", "signature"),
+        # In the database only, and quick.
+        JobKind("activity.record", "short", batch=500),
+        JobKind("conversations.touch", "short", batch=200),
+        JobKind("sales.expire_proposals", "short"),
+        # The processor's work.
+        JobKind("sales.render_signed_document", "document"),
+        # Waits for others' servers.
+        JobKind("sales.mail_signing_link", "outside"),
+        JobKind("sales.mail_signed", "outside"),
+        JobKind("sales.mail_signed_owner", "outside"),
+        JobKind("sales.mail_declined", "outside"),
+        # Much at a time, and nobody waits.
+        JobKind("deletion.purge", "bulk"),
+        JobKind("jobs.prune", "bulk"),
     )
 }
-QUEUES = tuple(dict.fromkeys(kind.queue for kind in KINDS.values()))
-
-
-def kind_of_row(name: str) -> JobKind:
-    """The kind of a stored job; one that only a newer version knows is treated as any other."""
-    return KINDS.get(name) or JobKind(name)
 
 
 def kind_named(name: str) -> JobKind:

@@ -10,7 +10,6 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, func, select, text, update
 
 from models.db.base import db, uuid7
-from models.db.inserts import HINT_AGAIN
 from models.db.queries import Row
 from models.db.tenancy import current_context, current_organization_id, current_principal
 from models.db.transactions import ANSWER_LIFETIME
@@ -138,8 +137,7 @@ def _put_back(found: Select[Any]) -> int:
         _tell(job, "retried", job.state, attempts=job.attempts)
         job.state, job.attempts, job.finished_at = "ready", 0, None
         job.run_at = func.now()
-        job.publish_after = text(f"now() + {HINT_AGAIN}")
-        current_context().jobs.hints.append((job.kind, job.id))
+        current_context().jobs.lanes.append(job.lane)
     return len(jobs)
 
 

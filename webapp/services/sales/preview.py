@@ -27,7 +27,7 @@ def preview_signature(proposal_id: UUID) -> dict[str, Any]:
     """
     context = current_context()
     write_jobs()
-    hints_before = len(context.jobs.hints)
+    lanes_before = len(context.jobs.lanes)
     savepoint = db.session.begin_nested()
     try:
         if lock(Proposal, proposal_id).status == "draft":
@@ -42,7 +42,7 @@ def preview_signature(proposal_id: UUID) -> dict[str, Any]:
         is_new = proposal.engagement_id != proposal.converted_engagement_id
     finally:
         savepoint.rollback()
-        del context.jobs.hints[hints_before:]
+        del context.jobs.lanes[lanes_before:]
         context.jobs.rows.clear()
     engagement = created["engagement"]
     if is_new:

@@ -1,4 +1,4 @@
-"""Hints: sent after the commit and never without one, and cheap while the broker is frozen."""
+"""Wake-ups: sent after the commit and never without one, and cheap while the broker is frozen."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from uuid import uuid4
 
 import pytest
 import redis
 
 from tests.conftest import OwnStack
 from tests.support.tenants import Api, Tenant, eventually
-from webapp.core.job_hints import BATCH_HINT_SECONDS
+from webapp.services.jobs.kinds import LANES
+
+SHORT, SIGNATURE = LANES["short"], LANES["signature"]
 
 
 @pytest.fixture
@@ -28,43 +29,52 @@ def own_api(own_stack: OwnStack, own_tenant: Tenant) -> Api:
 
 @pytest.fixture
 def broker(own_stack: OwnStack, own_tenant: Tenant) -> Iterator[redis.Redis]:
-    """A broker whose queue nobody reads, empty."""
+    """A broker whose queues nobody reads, empty."""
     with redis.Redis.from_url(own_stack.valkey.url) as client:
         client.flushall()
         yield client
 
 
-def test_a_committed_request_leaves_a_hint_and_a_refused_one_does_not(
-    own_stack: OwnStack, own_tenant: Tenant, own_api: Api, broker: redis.Redis
+def test_a_committed_request_wakes_the_lane_of_its_jobs_and_a_refused_one_does_not(
+    own_tenant: Tenant, own_api: Api, broker: redis.Redis
 ) -> None:
-    queue = own_stack.app.config["CELERY"]["task_default_queue"]
     made = own_api.made("/api/engagements", {"name": "x", "status": "Closed"})
-    assert broker.llen(queue) == own_tenant.count("jobs") == 1
-    time.sleep(BATCH_HINT_SECONDS)  # within it a second hint would wait, rightly sent or not
+    assert broker.llen(SHORT.queue) == own_tenant.count("jobs") == 1
+    time.sleep(SHORT.pause)  # within it a second one would wait, rightly sent or not
     # The name changes, and asks for its event, before the status turns out to be impossible.
     refused = own_api.put(f"/api/engagements/{made['id']}", {"name": "y", "status": "Active"})
     assert refused.status == 409
-    assert broker.llen(queue) == own_tenant.count("jobs") == 1
+    assert broker.llen(SHORT.queue) == own_tenant.count("jobs") == 1
 
 
-def test_of_many_jobs_for_one_batch_the_first_is_hinted_at_at_once_and_the_last_soon(
-    own_stack: OwnStack, own_tenant: Tenant, broker: redis.Redis
+def test_of_many_jobs_in_a_lane_the_first_wakes_it_at_once_and_the_last_soon(
+    own_stack: OwnStack, broker: redis.Redis
 ) -> None:
-    queue = own_stack.app.config["CELERY"]["task_default_queue"]
     publisher = own_stack.app.extensions["publisher"]
     for _ in range(50):
-        publisher.publish(own_tenant.id, [("activity.record", uuid4())])
-    assert broker.llen(queue) == 1
-    # Its batch may be done before the last job was there, so another hint follows.
-    assert eventually(lambda: broker.llen(queue) > 1, 2.0)
-    assert broker.llen(queue) == 2
+        publisher.publish(["short", "signature"])
+    assert broker.llen(SHORT.queue) == 1
+    # Whoever took it may have found the last job not there yet, so another one follows.
+    assert eventually(lambda: broker.llen(SHORT.queue) > 1, 2.0)
+    assert broker.llen(SHORT.queue) == 2
+    assert 2 <= broker.llen(SIGNATURE.queue) < 10
+
+
+def test_a_signature_does_not_wait_for_the_pause_of_another_lane(
+    own_stack: OwnStack, broker: redis.Redis
+) -> None:
+    publisher = own_stack.app.extensions["publisher"]
+    for _ in range(3):
+        publisher.publish(["bulk", "outside", "short", "document"])
+    publisher.publish(["signature"])
+    assert broker.llen(SIGNATURE.queue) == 1
 
 
 def test_a_frozen_broker_delays_one_request_and_not_the_next(
     own_stack: OwnStack, own_tenant: Tenant, own_api: Api, broker: redis.Redis
 ) -> None:
     def timed() -> float:
-        time.sleep(BATCH_HINT_SECONDS)  # or the hint waits, and no request for the broker
+        time.sleep(SHORT.pause)  # or the wake-up waits, and no request for the broker
         started = time.monotonic()
         own_api.made("/api/engagements", {"name": "x"})
         return time.monotonic() - started
