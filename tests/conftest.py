@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,10 +22,10 @@ import tasks
 from models.db.base import db
 from tests.support.stack import Stack
 from tests.support.tenants import Api, Tenant
+from tests.support.threads import key_uses_are_written
 from webapp import create_app
 from webapp.config import Settings
 from webapp.core.database import migrate
-from webapp.core.key_uses import WRITER_NAME
 from webapp.devstack.postgres import EmbeddedPostgres
 from webapp.devstack.valkey import EmbeddedValkey
 
@@ -89,9 +88,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
             postgres.create_database(PRISTINE, template="service_engine_x")
         yield Servers(postgres, valkey, env, var)
         # What the applications of the tests write behind their requests ends before the database.
-        for thread in threading.enumerate():
-            if thread.name == WRITER_NAME:
-                thread.join(timeout=5)
+        key_uses_are_written()
 
 
 @pytest.fixture(scope="session")

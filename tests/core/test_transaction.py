@@ -14,6 +14,7 @@ from sqlalchemy import event, text
 
 from models.db.base import db
 from tests.support.tenants import Api, Tenant
+from tests.support.threads import key_uses_are_written
 
 
 def test_of_two_transactions_in_each_others_way_both_succeed(tenant: Tenant, api: Api) -> None:
@@ -103,6 +104,7 @@ def test_a_connection_that_dies_twice_is_told_as_unavailable(
 
     with app.app_context():
         engine = db.engines[pool]
+        key_uses_are_written()  # a connection out of the pool meanwhile would never come back to it
         engine.dispose()
     event.listen(engine, "connect", end)
     try:
@@ -110,6 +112,7 @@ def test_a_connection_that_dies_twice_is_told_as_unavailable(
         answer = api.get(path) if pool else api.post(path, {"name": "x"})
     finally:
         event.remove(engine, "connect", end)
+        key_uses_are_written()
         engine.dispose()
     assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
     assert tenant.count("client_companies") == 0

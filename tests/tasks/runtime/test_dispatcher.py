@@ -64,33 +64,25 @@ def wake_ups(broker: redis.Redis) -> dict[str, int]:
     return {name: length for name, length in lengths.items() if length}
 
 
-def due(tenant: Tenant, job_id: UUID) -> None:
-    """Let the job have been due for as long as nobody is patient."""
-    tenant.rows(
-        "UPDATE jobs SET run_at = now() - make_interval(secs => %(lost)s)"
-        " WHERE id = %(id)s RETURNING id",
-        id=job_id,
-        lost=LOST_SECONDS,
-    )
-
-
 def due_jobs(tenant: Tenant, *names: str) -> None:
+    """Jobs that have been due for as long as nobody is patient; their wake-ups were lost."""
+    since = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=LOST_SECONDS + 0.1)
     for name in names:
-        due(tenant, tenant.run(partial(enqueue, "jobs.prune", name, {})))
+        tenant.run(partial(enqueue, "jobs.prune", name, {}, run_at=since))
 
 
 def a_signatures_job() -> UUID:
-    """The job of a signature, due at once."""
-    now, signature_id = dt.datetime.now(dt.UTC), uuid4()
+    """The job of a signature, due for longer than it should be; its wake-up was lost."""
+    since = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=LOST_SECONDS + 0.1)
+    signature_id = uuid4()
     payload = {"signature_id": str(signature_id)}
-    return enqueue("sales.fulfil_signature", signature_id, payload, run_at=now)
+    return enqueue("sales.fulfil_signature", signature_id, payload, run_at=since)
 
 
 def test_a_job_whose_wake_up_was_lost_is_not_forgotten(
     tenant: Tenant, dispatcher: Dispatcher, hints: redis.Redis
 ) -> None:
     due_jobs(tenant, "lost")
-    hints.flushall()
     dispatcher.step()
     assert wake_ups(hints) == {"bulk": 1}
     dispatcher.step()
@@ -103,8 +95,7 @@ def test_a_job_whose_wake_up_was_lost_is_not_forgotten(
 def test_a_job_that_has_just_been_asked_for_is_left_to_its_own_wake_up(
     tenant: Tenant, dispatcher: Dispatcher, hints: redis.Redis
 ) -> None:
-    tenant.run(partial(enqueue, "jobs.prune", "young", {}))
-    hints.flushall()
+    tenant.run(partial(enqueue, "jobs.prune", "young", {}, run_at=dt.datetime.now(dt.UTC)))
     dispatcher.step()
     assert wake_ups(hints) == {}
 
@@ -134,11 +125,10 @@ def test_every_lane_is_woken_however_many_wake_ups_wait_in_another(
     tenant: Tenant, dispatcher: Dispatcher, hints: redis.Redis
 ) -> None:
     due_jobs(tenant, *(f"job {n}" for n in range(BULK.wake_ups + 5)))
-    hints.flushall()
     for _ in range(3):
         dispatcher.step()
     assert wake_ups(hints) == {"bulk": BULK.wake_ups}
-    due(tenant, tenant.run(a_signatures_job))
+    tenant.run(a_signatures_job)
     dispatcher.step()
     assert wake_ups(hints) == {"signature": 1, "bulk": BULK.wake_ups}
 
@@ -171,7 +161,7 @@ def test_without_the_broker_a_signature_is_run_before_what_was_due_earlier(
 def test_without_the_broker_a_signature_waits_for_the_one_job_that_is_run(
     tenant: Tenant, without_broker: Dispatcher
 ) -> None:
-    due(tenant, tenant.run(lambda: enqueue("test.signs", "first", {})))
+    tenant.run(lambda: enqueue("test.signs", "first", {}))
     due_jobs(tenant, "one", "two", "three")
     without_broker.step()
     assert kinds_tried(tenant)[:2] == ["test.signs", "sales.fulfil_signature"]
@@ -188,8 +178,7 @@ def test_it_goes_on_through_an_outage_of_the_database_while_the_broker_is_gone(
         migrate(settings)
         app = create_app(settings)
         tenant = Tenant.create(app)
-        job_id = tenant.run(lambda: enqueue("jobs.prune", "one", {}))
-        due(tenant, job_id)
+        due_jobs(tenant, "one")
         alone = Dispatcher(app)
         alone._broker_gone_at = time.monotonic() - BROKER_GONE_SECONDS
         look = alone._due
@@ -203,7 +192,9 @@ def test_it_goes_on_through_an_outage_of_the_database_while_the_broker_is_gone(
             return found
 
         def state() -> str:
-            [row] = tenant.rows("SELECT state FROM jobs WHERE id = %(id)s", id=job_id)
+            [row] = tenant.rows(
+                "SELECT state FROM jobs WHERE organization_id = %(organization_id)s"
+            )
             return str(row["state"])
 
         def end_the_outage() -> str:
