@@ -22,7 +22,7 @@ import tasks
 from models.db.base import db
 from tests.support.stack import Stack
 from tests.support.tenants import Api, Tenant
-from tests.support.threads import key_uses_are_written
+from tests.support.threads import threads_end
 from webapp import create_app
 from webapp.config import Settings
 from webapp.core.database import migrate
@@ -87,8 +87,6 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         if "TEST_DATABASE_URL" not in os.environ:
             postgres.create_database(PRISTINE, template="service_engine_x")
         yield Servers(postgres, valkey, env, var)
-        # What the applications of the tests write behind their requests ends before the database.
-        key_uses_are_written()
 
 
 @pytest.fixture(scope="session")
@@ -96,6 +94,7 @@ def app(servers: Servers) -> Iterator[Flask]:
     """The application on its own migrated database; jobs run when a test runs them."""
     app = create_app(Settings.from_environment(servers.env))
     yield app
+    threads_end()
     with app.app_context():
         for engine in db.engines.values():
             engine.dispose()
@@ -150,6 +149,7 @@ def a_stack(servers: Servers, folder: Path) -> Iterator[OwnStack]:
             yield made
         finally:
             made.stack.stop()
+            threads_end()
             with app.app_context():
                 for engine in db.engines.values():
                     engine.dispose()

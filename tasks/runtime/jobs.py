@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from models.db.inserts import Statement, execute_with_jobs
 from models.db.queries import call_function, execute
 from models.db.tenancy import as_system
+from webapp.core.job_ends import CHANNEL
 from webapp.core.transaction import in_transaction
 from webapp.services.common.exceptions import DomainError
 from webapp.services.jobs.kinds import JobKind, kind_named
@@ -142,7 +143,8 @@ _LOCK = """
        SELECT id FROM jobs WHERE organization_id = %(organization_id)s AND id = %(job_id)s
        AND state = 'ready' AND attempts = %(attempt)s FOR UPDATE SKIP LOCKED"""
 _FINISH = Statement(
-    "SELECT EXISTS (SELECT FROM finished) AS finished",
+    "SELECT count(*) > 0 AS finished,"
+    " count(CASE WHEN %(told)s THEN pg_notify(%(channel)s, id::text) END) AS told FROM finished",
     {
         "finished": """
          UPDATE jobs SET state = 'done', lease_until = NULL, finished_at = clock_timestamp(),
@@ -253,7 +255,9 @@ class _Attempt:
             keeper.join()
 
     def _finish(self) -> bool:
-        [row] = execute_with_jobs(_FINISH, self._keys)
+        # Somebody may wait for what is in the most urgent lane (webapp/core/job_ends.py).
+        told = self.task.kind.lane == "signature"
+        [row] = execute_with_jobs(_FINISH, {**self._keys, "told": told, "channel": CHANNEL})
         return bool(row["finished"])
 
     def record_failure(self, error: Exception) -> None:

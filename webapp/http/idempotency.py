@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -17,15 +16,16 @@ from sqlalchemy.exc import IntegrityError
 
 from models.db.base import uuid7
 from models.db.inserts import Statement, execute_with_jobs
-from models.db.queries import execute
-from models.db.tenancy import IdempotentRequest, TenantContext, current_context, current_principal
+from models.db.tenancy import IdempotentRequest, TenantContext, current_principal
 from models.db.transactions import ANSWER_LIFETIME
-from webapp.core.transaction import RunAgain, in_transaction
+from webapp.core.transaction import RunAgain
 from webapp.http.responses import ApiResponse
 from webapp.services.common.exceptions import DomainError, IdempotencyKeyReused, Invalid
 
 HEADER = "Idempotency-Key"
 MAX_LENGTH = 255
+# Tells that the answer is the one given before.
+REPLAYED = "Idempotent-Replayed"
 
 
 def idempotent_request() -> IdempotentRequest | None:
@@ -69,7 +69,7 @@ def _kept_answer(kept: Mapping[str, Any], fingerprint: bytes) -> ApiResponse:
     if bytes(kept["request_hash"]) != fingerprint:
         raise IdempotencyKeyReused()
     stored = kept["body"]
-    headers = {**stored["headers"], "Idempotent-Replayed": "true"}
+    headers = {**stored["headers"], REPLAYED: "true"}
     return ApiResponse(kept["status"], stored["body"], headers, stored["version"])
 
 
@@ -86,10 +86,6 @@ _KEEP = Statement(
         WHERE kept.created_at < now() - {ANSWER_LIFETIME}
     RETURNING true"""  # noqa: S608 - our own text
 )
-_KEEP_RESULT = """
-    UPDATE idempotency_keys SET status = %(status)s, body = %(body)s
-    WHERE organization_id = %(organization_id)s AND actor = %(actor)s AND key = %(key)s
-      AND status = 202"""
 
 
 def _keep(key: str, fingerprint: bytes, answer: ApiResponse) -> None:
@@ -102,19 +98,6 @@ def _keep(key: str, fingerprint: bytes, answer: ApiResponse) -> None:
     if not execute_with_jobs(_KEEP, values):
         # The same key won while this ran: undo this effect, and answer as that one did.
         raise RunAgain
-
-
-def keep_result(result: ApiResponse) -> None:
-    """Let a retry of the accepted request (202) repeat its result instead of asking again.
-
-    Runs after the request's transaction, in one of its own.
-    """
-    context = current_context()
-    if context.idempotency is not None:
-        key = context.idempotency.key
-        in_transaction(
-            context, lambda: execute(_KEEP_RESULT, _kept_values(key, replace(result, headers={})))
-        )
 
 
 def _kept_values(key: str, answer: ApiResponse) -> dict[str, Any]:

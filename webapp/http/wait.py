@@ -17,7 +17,8 @@ from uuid import UUID
 import structlog
 from flask import Flask, current_app, request
 
-from webapp.http.idempotency import keep_result
+from webapp.core.job_ends import JobEnds
+from webapp.http.idempotency import REPLAYED
 from webapp.http.responses import ApiResponse
 from webapp.services.sales.queries import job_state
 
@@ -29,11 +30,14 @@ DEFAULT_SECONDS = 5
 MAX_SECONDS = 30
 # Each pause is longer than the one before, so that little of the wait is for having looked early.
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.004, 0.1, 1.2
+# The first pause where the end of the job is told: then a look is only for what was not heard.
+TOLD_PAUSE = 0.05
 
 
 def init_waiting(app: Flask) -> None:
     threads = app.config["SETTINGS"].web_threads
     app.extensions["waiting"] = threading.BoundedSemaphore(max(1, threads // 2))
+    app.extensions["job_ends"] = JobEnds(app)
 
 
 def unless_it_fails(work: Callable[[], T], instead: T) -> T:
@@ -59,13 +63,18 @@ def done_within(job_id: UUID, seconds: float) -> bool:
         return False
     try:
         deadline = time.monotonic() + seconds
-        pause = FIRST_PAUSE
-        while (state := job_state(job_id)["state"]) in ("ready", "running"):
-            if time.monotonic() + pause > deadline:
-                return False
-            time.sleep(pause)
-            pause = min(pause * GROWTH, LONGEST_PAUSE)
-        return bool(state == "done")
+        ends: JobEnds = current_app.extensions["job_ends"]
+        # Watched before it is looked at, or its end could fall between the two.
+        with ends.watched(job_id) as ended:
+            pause = TOLD_PAUSE if ends.is_listening else FIRST_PAUSE
+            if ends.is_listening:
+                ended.wait(min(pause, seconds))
+            while (state := job_state(job_id)["state"]) in ("ready", "running"):
+                if time.monotonic() + pause > deadline:
+                    return False
+                ended.wait(pause)
+                pause = min(pause * GROWTH, LONGEST_PAUSE)
+            return bool(state == "done")
     finally:
         gate.release()
 
@@ -84,8 +93,9 @@ def wait_wanted() -> tuple[int, bool]:
 def wait_for_result(accepted: ApiResponse, result: Callable[[dict[str, Any]], Any]) -> ApiResponse:
     """Turn an accepted (202) answer into the result's (200) if its job is done soon enough.
 
-    `result` makes the body from the accepted one. A replayed answer that had its result already
-    is passed on as it is. What goes wrong meanwhile leaves it at the accepted answer.
+    `result` makes the body from the accepted one. A replayed answer is given its result as well,
+    at once if it is there, whatever the caller prefers. What goes wrong meanwhile leaves it at the
+    accepted answer.
     """
     if accepted.status != 202:
         return accepted
@@ -93,15 +103,13 @@ def wait_for_result(accepted: ApiResponse, result: Callable[[dict[str, Any]], An
     if stated:
         preference = "respond-async" if seconds == 0 else f"wait={seconds}"
         accepted.headers["Preference-Applied"] = preference
-    if seconds == 0:
+    if seconds == 0 and REPLAYED not in accepted.headers:
         return accepted
 
     def awaited() -> ApiResponse:
         if not done_within(UUID(accepted.body["job"]["id"]), seconds):
             return accepted
         headers = {name: value for name, value in accepted.headers.items() if name != "Location"}
-        done = ApiResponse(200, result(accepted.body), headers)
-        keep_result(done)
-        return done
+        return ApiResponse(200, result(accepted.body), headers)
 
     return unless_it_fails(awaited, accepted)
