@@ -43,6 +43,31 @@ def insert_records(records: Sequence[R]) -> Sequence[R]:
     return records
 
 
+def insert_together(records: Sequence[TenantRecord]) -> None:
+    """Insert new records of several kinds in one statement; the session does not hold them.
+
+    They may refer to each other: references are checked when all are there. What the database
+    makes for a column is not read back; what the model does is set. Raises IntegrityError.
+    """
+    by_model: dict[type[TenantRecord], list[Row]] = {}
+    for record in records:
+        values = _values(record)
+        record.__dict__.update(values)
+        by_model.setdefault(type(record), []).append(values)
+    ctes: dict[str, str] = {}
+    parameters: Row = {}
+    for model, rows in by_model.items():
+        # With a NULL where another of the kind has a value: one statement for each kind.
+        given = tuple(name for name, _ in _columns(model) if any(name in row for row in rows))
+        assert all(name in row or _may_be_null(model, name) for row in rows for name in given)
+        name = model.__tablename__
+        insert = _shape(model, given).insert
+        ctes[f"new_{name}"] = insert.replace("%(rows)s", f"%({name})s")
+        parameters[name] = _json(rows)
+    if ctes:
+        execute(Statement("SELECT", ctes).together_with(), parameters)
+
+
 def insert_read(record: TenantRecord, read: CompiledQuery) -> Row:
     """Insert a new record and read it in the same statement; the session does not hold it.
 
@@ -148,6 +173,11 @@ def _columns(model: type[TenantRecord]) -> list[tuple[str, Any]]:
         assert mapper.get_property_by_column(column).key == column.name
         found.append((column.name, _fallback(column)))
     return found
+
+
+def _may_be_null(model: type[TenantRecord], name: str) -> bool:
+    column = cast(Table, model.__table__).c[name]
+    return bool(column.nullable) and not _is_made_by_database(column)
 
 
 def _fallback(column: Column[Any]) -> Any:

@@ -48,8 +48,8 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the refusal of access to another company's engagement",
         "webapp/services/sales/fulfilment.py",
-        "if not is_new and not may_look_in(engagement, proposal):",
-        "if False:",
+        "        not may_look_in(engagement, proposal)\n        or _ACCESS",
+        "        _ACCESS",
         _other("staff_may_say_so_and_the_contact_gets_no_access_by_it"),
     ),
     without(

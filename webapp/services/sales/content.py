@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from models.crm import ClientCompany, Contact
 from models.db.base import db
+from models.db.queries import CompiledQuery, bound
 from models.db.tenancy import current_organization_id
 from models.identity import Organization
 from models.sales import Proposal, ProposalItem
@@ -72,7 +73,11 @@ def freeze(proposal: Proposal, sent_at: dt.datetime) -> tuple[str, str]:
         "valid_until": _wire_time(proposal.valid_until),
         "sent_at": _wire_time(sent_at),
         "organization": {"name": organization.name},
-        "client": {"name": client_name(company, contact)},
+        "client": {
+            "name": _client_name(
+                company.name if company else None, contact.first_name, contact.last_name
+            )
+        },
         "contact": {
             "first_name": contact.first_name,
             "last_name": contact.last_name,
@@ -93,21 +98,40 @@ def freeze(proposal: Proposal, sent_at: dt.datetime) -> tuple[str, str]:
     return canonical.decode(), hashlib.sha256(canonical).hexdigest()
 
 
-def client_name(company: ClientCompany | None, contact: Contact | None) -> str:
-    """The client as the engagement is named after them: the company, else the person."""
-    if company is not None:
-        return company.name
-    if contact is not None:
-        return f"{contact.first_name} {contact.last_name}".strip()
-    return "Client"
-
-
 def client_of(proposal: Proposal) -> tuple[ClientCompany | None, Contact | None]:
     """The proposal's company and contact, deleted ones included: what was agreed stands."""
     return (
         _found(ClientCompany, proposal.client_company_id),
         _found(Contact, proposal.contact_id),
     )
+
+
+def name_of_client(proposal: Proposal) -> str:
+    """Who the engagement is named after: the company, else the person; deleted ones included."""
+    row = _CLIENT.one(company_id=proposal.client_company_id, contact_id=proposal.contact_id)
+    assert row is not None
+    return _client_name(row["company"], row["first_name"], row["last_name"])
+
+
+def _client_name(company: str | None, first_name: str | None, last_name: str | None) -> str:
+    return company or f"{first_name or ''} {last_name or ''}".strip() or "Client"
+
+
+_CLIENT = CompiledQuery.of(
+    select(
+        select(ClientCompany.name)
+        .where(ClientCompany.id == bound("company_id", ClientCompany.id.type))
+        .scalar_subquery()
+        .label("company"),
+        *(
+            select(column)
+            .where(Contact.id == bound("contact_id", Contact.id.type))
+            .scalar_subquery()
+            .label(column.key)
+            for column in (Contact.first_name, Contact.last_name)
+        ),
+    )
+)
 
 
 def signer_by_default(proposal_id: UUID) -> str:

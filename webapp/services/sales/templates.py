@@ -17,11 +17,14 @@ from models.projects import Milestone, Project, Task
 from webapp.services.common.writes import today
 
 
-def apply_templates(projects: Sequence[Project]) -> None:
-    """Give each project the milestones and tasks of its service's template, due from today."""
+def planned(projects: Sequence[Project]) -> list[Milestone | Task]:
+    """The milestones and tasks of each project's service's template, due from today on.
+
+    Neither they nor the projects need be inserted yet.
+    """
     services = {project.service_id for project in projects if project.service_id is not None}
     if not services:
-        return
+        return []
     organization_id = current_organization_id()
     template_of: dict[UUID, UUID] = {
         service_id: template_id
@@ -34,26 +37,25 @@ def apply_templates(projects: Sequence[Project]) -> None:
         if template_id is not None
     }
     if not template_of:
-        return
+        return []
     milestones = _by_template(ProjectTemplateMilestone, set(template_of.values()))
     tasks = _by_template(ProjectTemplateTask, set(template_of.values()))
-    made: list[Task] = []
+    made: list[Milestone | Task] = []
     for project in projects:
         template_id = template_of.get(project.service_id) if project.service_id else None
         if template_id is None:
             continue
-        milestone_ids: dict[UUID, UUID] = {}
-        for milestone in milestones[template_id]:
-            milestone_ids[milestone.id] = uuid7()
-            db.session.add(
-                Milestone(
-                    id=milestone_ids[milestone.id],
-                    project_id=project.id,
-                    name=milestone.name,
-                    due_date=_due(milestone.due_offset_days),
-                    position=milestone.position,
-                )
+        milestone_ids = {milestone.id: uuid7() for milestone in milestones[template_id]}
+        made += [
+            Milestone(
+                id=milestone_ids[milestone.id],
+                project_id=project.id,
+                name=milestone.name,
+                due_date=_due(milestone.due_offset_days),
+                position=milestone.position,
             )
+            for milestone in milestones[template_id]
+        ]
         made += [
             Task(
                 project_id=project.id,
@@ -66,8 +68,7 @@ def apply_templates(projects: Sequence[Project]) -> None:
             )
             for task in tasks[template_id]
         ]
-    db.session.flush()  # the milestones, which the tasks refer to
-    db.session.add_all(made)
+    return made
 
 
 def _by_template(model: Any, template_ids: set[UUID]) -> dict[UUID, list[Any]]:
