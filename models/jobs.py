@@ -88,6 +88,7 @@ class Job(TenantRecord):
             postgresql_where=text("ordering_key IS NOT NULL AND state IN ('ready', 'running')"),
         ),
         Index("ix_jobs_finished_at", "finished_at", postgresql_where=text("state = 'done'")),
+        Index("ix_jobs_dead", "kind", "finished_at", postgresql_where=text("state = 'dead'")),
         Index("ix_jobs_state", "organization_id", "state", "id"),
     )
 

@@ -46,6 +46,7 @@ class Settings:
     log_level: str
     rate_limits: bool = True
     trusted_proxies: int = 0
+    metrics_token: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -83,6 +84,9 @@ class Settings:
         proxies = env.get("TRUSTED_PROXIES", "0")
         if not proxies.isdigit() or int(proxies) > 10:
             wrong.append("TRUSTED_PROXIES must be the number of proxies in front, 0 to 10")
+        metrics_token = env.get("METRICS_TOKEN", "").strip() or None
+        if metrics_token is not None and len(metrics_token) < 16:
+            wrong.append("METRICS_TOKEN is too short: at least 16 characters")
         if wrong:
             raise SettingsError("\n".join(wrong))
         key = secret.encode()
@@ -94,6 +98,7 @@ class Settings:
             redis_url=redis_url,
             base_url=base_url,
             trusted_proxies=int(proxies),
+            metrics_token=metrics_token,
             var_dir=Path(env.get("VAR_DIR", "var")).resolve(),
             smtp_url=env.get("SMTP_URL") or None,
             mail_from=env.get("MAIL_FROM", "Service Engine X <no-reply@localhost>"),

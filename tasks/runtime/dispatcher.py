@@ -24,6 +24,9 @@ from webapp.services.jobs.kinds import LANES, Lane
 log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 0.25
+# How often dead jobs are looked for, and how long it is not said again that there are some.
+DEAD_LOOK_SECONDS = 5.0
+DEAD_SILENCE_SECONDS = 3600.0
 # A job that has been due for so long has lost its wake-up, or those before it take their time.
 LOST_SECONDS = 1.0
 # A broker that is started again, and workers that come back to it, need less (faults.md).
@@ -50,6 +53,13 @@ _DUE = text(
 )
 
 
+_DEAD = text(
+    """SELECT kind, count(*) AS jobs FROM jobs
+       WHERE state = 'dead' AND finished_at > clock_timestamp() - make_interval(secs => :silence)
+       GROUP BY kind"""
+)
+
+
 class Dispatcher:
     """One dispatcher process."""
 
@@ -62,6 +72,8 @@ class Dispatcher:
             settings.redis_url, socket_timeout=0.5, socket_connect_timeout=0.5
         )
         self._broker_gone_at: float | None = None
+        self._dead_silence_until: dict[str, float] = {}
+        self._dead_look_at = 0.0
         self._stop = threading.Event()
 
     def run(self) -> None:
@@ -83,6 +95,7 @@ class Dispatcher:
     def step(self) -> bool:
         """One look at what is due; True when more may be waiting for this process itself."""
         due = self._due()
+        self._tell_of_the_dead()
         waiting = self._wake_ups()
         if waiting is None:
             self._broker_gone_at = self._broker_gone_at or time.monotonic()
@@ -108,6 +121,19 @@ class Dispatcher:
         with self._engine.begin() as connection:
             connection.execute(_END_LEASES)
             return {row.lane: row.jobs for row in connection.execute(_DUE, values)}
+
+    def _tell_of_the_dead(self) -> None:
+        """Warn of jobs that gave up lately: once an hour for each kind."""
+        now = time.monotonic()
+        if now < self._dead_look_at:
+            return
+        self._dead_look_at = now + DEAD_LOOK_SECONDS
+        with self._engine.connect() as connection:
+            dead = connection.execute(_DEAD, {"silence": DEAD_SILENCE_SECONDS}).all()
+        for row in dead:
+            if now >= self._dead_silence_until.get(row.kind, 0.0):
+                self._dead_silence_until[row.kind] = now + DEAD_SILENCE_SECONDS
+                log.warning("jobs_dead", kind=row.kind, count=row.jobs)
 
     def _run_due(self) -> bool:
         """Run what is due until the broker is to be looked for again; True if more may be due.

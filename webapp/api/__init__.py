@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from webapp.api import health
+from webapp.api import health, metrics
 from webapp.api.activity import timeline
 from webapp.api.billing import orders
 from webapp.api.catalog import services
@@ -28,3 +28,4 @@ def init_api(app: Flask) -> None:
     for module in RESOURCES:
         api.register_blueprint(module.blueprint)
     app.register_blueprint(health.blueprint)
+    app.register_blueprint(metrics.blueprint)

@@ -10,6 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from models.db.base import db
 from webapp.auth.guard import open_to_all
 from webapp.core.database import known_revisions
+from webapp.services.jobs.backlog import late_lanes
+from webapp.services.jobs.kinds import LANES
 
 blueprint = Blueprint("health", __name__)
 
@@ -24,8 +26,11 @@ def healthz() -> Response:
 @blueprint.get("/readyz")
 @open_to_all("load balancers ask it, and it tells nothing of any tenant")
 def readyz() -> Response:
-    """Database, migrations and broker. With a dead broker or a newer database all still works."""
-    checks = {"database": "ok", "migrations": "ok", "broker": "ok"}
+    """Database, migrations, broker and lanes.
+
+    With a dead broker, a newer database or late jobs all still works.
+    """
+    checks = {"database": "ok", "migrations": "ok", "broker": "ok", "lanes": "ok"}
     ready = False
     try:
         with db.engines["read"].connect() as connection:
@@ -36,9 +41,14 @@ def readyz() -> Response:
                 else None
             )
         checks["migrations"], ready = _compare(revision)
+        if ready and (late := late_lanes()):
+            told = ", ".join(
+                f"{name} by {age - LANES[name].aim:.0f} s" for name, age in late.items()
+            )
+            checks["lanes"] = f"late: {told}"
     except SQLAlchemyError:
         checks["database"] = "unreachable"
-        checks["migrations"] = "unknown"
+        checks["migrations"] = checks["lanes"] = "unknown"
     url = current_app.config["SETTINGS"].redis_url
     try:
         with redis.Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5) as broker:

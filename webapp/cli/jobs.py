@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
@@ -19,6 +19,9 @@ from webapp.cli.base import (
     say,
     table,
 )
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 # As models.jobs.JOB_STATES has them (tested); naming them here keeps `sx --help` quick.
 STATES = ("ready", "running", "done", "dead", "cancelled")
@@ -53,7 +56,10 @@ def list_jobs(
         )
     ]
     rows = sorted(rows, key=lambda row: row["id"], reverse=True)[:limit]
-    say(as_json, rows, table(rows, *COLUMNS) if rows else "There are no such jobs.")
+    text = table(rows, *COLUMNS) if rows else "There are no such jobs."
+    if state is None and (dead := _dead(app)):
+        text += f"\n\n{dead}; see `sx jobs list --state dead` and `sx jobs retry --help`."
+    say(as_json, rows, text)
 
 
 @jobs.command()
@@ -104,6 +110,17 @@ def cancel(job_id: UUID, as_json: bool) -> None:
 
     row = _where_it_is(job_id, lambda: services.cancel_job(job_id))
     say(as_json, row, f"The job {row['kind']} is {row['state']}.")
+
+
+def _dead(app: Flask) -> str:
+    """How many jobs are dead, whoever's they are, in words; empty for none."""
+    from webapp.services.jobs.backlog import job_counts
+
+    with app.app_context():
+        count = sum(row["jobs"] for row in job_counts() if row["state"] == "dead")
+    if not count:
+        return ""
+    return "1 job is dead" if count == 1 else f"{count} jobs are dead"
 
 
 def _retry_all(state: str, kind: str | None, slug: str | None) -> int:

@@ -16,7 +16,6 @@ import structlog
 from celery import Celery
 from flask import current_app
 from kombu.exceptions import OperationalError
-from prometheus_client import Counter
 from redis.exceptions import RedisError
 
 from webapp.services.jobs.kinds import LANES, Lane
@@ -24,8 +23,6 @@ from webapp.services.jobs.kinds import LANES, Lane
 log = structlog.get_logger(__name__)
 
 BREAKER_SECONDS = 5.0
-
-WAKE_UPS = Counter("sx_wake_ups_total", "Wake-ups of lanes, by what became of them", ["outcome"])
 
 
 class Publisher:
@@ -54,17 +51,13 @@ class Publisher:
         """
         wanted = set(lanes)
         for lane in LANES.values():
-            if lane.name in wanted:
-                if self._is_due(lane):
-                    self.wake(lane)
-                else:
-                    WAKE_UPS.labels("coalesced").inc()
+            if lane.name in wanted and self._is_due(lane):
+                self.wake(lane)
 
     def wake(self, lane: Lane) -> bool:
         """Send one wake-up now; whether the broker took it."""
         with self._lock:
             if time.monotonic() < self._closed_until:
-                WAKE_UPS.labels("breaker_open").inc()
                 return False
             if self._failing_since is not None:
                 # One caller tries; the others go on without waiting for its answer.
@@ -75,13 +68,11 @@ class Publisher:
             with self._lock:
                 self._closed_until = time.monotonic() + BREAKER_SECONDS
                 self._failing_since = self._failing_since or time.monotonic()
-            WAKE_UPS.labels("failed").inc()
             log.warning("broker_unreachable", error=type(error).__name__)
             return False
         with self._lock:
             self._closed_until = 0.0
             self._failing_since = None
-        WAKE_UPS.labels("sent").inc()
         return True
 
     def _is_due(self, lane: Lane) -> bool:

@@ -7,10 +7,12 @@ answered with the job instead.
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -20,6 +22,7 @@ from flask import Flask, current_app, request
 from webapp.core.job_ends import JobEnds
 from webapp.http.idempotency import REPLAYED
 from webapp.http.responses import ApiResponse
+from webapp.services.jobs.backlog import lane_ages
 from webapp.services.sales.queries import job_state
 
 log = structlog.get_logger(__name__)
@@ -28,6 +31,8 @@ T = TypeVar("T")
 
 DEFAULT_SECONDS = 5
 MAX_SECONDS = 30
+MAX_RETRY_SECONDS = 60
+KNOWN_SECONDS = 2.0
 # Each pause is longer than the one before, so that little of the wait is for having looked early.
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.004, 0.1, 1.2
 # The first pause where the end of the job is told: then a look is only for what was not heard.
@@ -38,6 +43,7 @@ def init_waiting(app: Flask) -> None:
     threads = app.config["SETTINGS"].web_threads
     app.extensions["waiting"] = threading.BoundedSemaphore(max(1, threads // 2))
     app.extensions["job_ends"] = JobEnds(app)
+    app.extensions["signatures_wait"] = _Known()
 
 
 def unless_it_fails(work: Callable[[], T], instead: T) -> T:
@@ -79,6 +85,27 @@ def done_within(job_id: UUID, seconds: float) -> bool:
         gate.release()
 
 
+def _seconds_to_the_result() -> int:
+    """When to ask again: soon, or after as long as signatures wait at present; at most a minute."""
+    late = unless_it_fails(_age_of_signatures, 0.0)
+    return max(1, min(MAX_RETRY_SECONDS, math.ceil(late)))
+
+
+def _age_of_signatures() -> float:
+    """How long the oldest signature waits, as of a moment ago: asked once in two seconds."""
+    known: _Known = current_app.extensions["signatures_wait"]
+    if time.monotonic() > known.until:
+        known.until = time.monotonic() + KNOWN_SECONDS
+        known.seconds = lane_ages()["signature"]
+    return known.seconds
+
+
+@dataclass(slots=True)
+class _Known:
+    seconds: float = 0.0
+    until: float = 0.0
+
+
 def wait_wanted() -> tuple[int, bool]:
     """The seconds to wait, and whether the caller said so. Malformed preferences are ignored."""
     prefer = request.headers.get("Prefer", "").lower()
@@ -99,6 +126,7 @@ def wait_for_result(accepted: ApiResponse, result: Callable[[dict[str, Any]], An
     """
     if accepted.status != 202:
         return accepted
+    accepted.headers["Retry-After"] = str(_seconds_to_the_result())
     seconds, stated = wait_wanted()
     if stated:
         preference = "respond-async" if seconds == 0 else f"wait={seconds}"
@@ -109,7 +137,8 @@ def wait_for_result(accepted: ApiResponse, result: Callable[[dict[str, Any]], An
     def awaited() -> ApiResponse:
         if not done_within(UUID(accepted.body["job"]["id"]), seconds):
             return accepted
-        headers = {name: value for name, value in accepted.headers.items() if name != "Location"}
+        ended = ("Location", "Retry-After")
+        headers = {name: value for name, value in accepted.headers.items() if name not in ended}
         return ApiResponse(200, result(accepted.body), headers)
 
     return unless_it_fails(awaited, accepted)

@@ -6,6 +6,7 @@ things stand now; only what has to be corrected is shown again with the form fil
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,6 +29,7 @@ from webapp.services.common.exceptions import (
     LinkReplaced,
     NotFound,
 )
+from webapp.services.jobs.kinds import LANES
 from webapp.services.sales.queries import created_by, linked_to_caller, signed_document
 from webapp.services.sales.sending import decline_by_link, mark_viewed
 from webapp.services.sales.signing import Signed, sign_by_link
@@ -75,6 +77,7 @@ def show(status: int = 200, errors: Errors | None = None, *, keep: bool = True) 
     if state in CLOSED:
         return render_template("signing/closed.html", state=state, **context), CLOSED[state]
     if state == "signed":
+        waited = dt.datetime.now(dt.UTC) - proposal["signed_at"]
         created = PublicSigningResult().dump(created_by(proposal["id"]))
         return render_template(
             "signing/signed.html",
@@ -83,6 +86,7 @@ def show(status: int = 200, errors: Errors | None = None, *, keep: bool = True) 
             projects=[project | {"phases": PHASES} for project in created["projects"]],
             order=created["order"],
             pdf_ready=proposal["has_document"],
+            takes_long=waited.total_seconds() > LANES["signature"].aim,
             **context,
         ), 200
     return render_template(
