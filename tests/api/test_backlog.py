@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from models.db.base import db
 from tests.conftest import OwnStack
 from tests.support.tenants import Api, Tenant, eventually
 from webapp import create_app
@@ -81,8 +83,12 @@ def test_monitoring_sees_the_age_of_each_lane_and_the_jobs_of_each_kind(
 
 
 @pytest.fixture
-def guarded(own_stack: OwnStack) -> Flask:
-    return create_app(Settings.from_environment(own_stack.stack.env | {"METRICS_TOKEN": TOKEN}))
+def guarded(own_stack: OwnStack) -> Iterator[Flask]:
+    app = create_app(Settings.from_environment(own_stack.stack.env | {"METRICS_TOKEN": TOKEN}))
+    yield app
+    with app.app_context():
+        for engine in db.engines.values():
+            engine.dispose()
 
 
 def test_monitoring_is_asked_for_its_token(guarded: Flask) -> None:
