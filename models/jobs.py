@@ -37,7 +37,9 @@ class Job(TenantRecord):
     """Work that must happen, written in the transaction that made it necessary.
 
     It is due from `run_at` on, in its lane. A worker that has claimed it puts `run_at` off a
-    little: should that process die, the job is due again.
+    little: should that process die, the job is due again. It is dead once `max_attempts` tries
+    have failed without the `excused` ones, which an outage of a service has ended (jobs.md,
+    *Patience*).
 
     ready → done | ready (backoff) | dead | cancelled. Only jobs with effects outside the
     database pass through running, under a lease; `fence` counts the leases, so that a holder
@@ -58,7 +60,10 @@ class Job(TenantRecord):
             name="finished_if_terminal",
         ),
         CheckConstraint("octet_length(payload::text) < 65536", name="payload_size"),
-        CheckConstraint("attempts >= 0 AND attempts <= max_attempts", name="attempts_range"),
+        CheckConstraint(
+            "attempts >= 0 AND excused >= 0 AND attempts - excused <= max_attempts",
+            name="attempts_range",
+        ),
         CheckConstraint(
             "lane IN ('signature', 'short', 'document', 'outside', 'bulk')", name="lane_known"
         ),
@@ -100,6 +105,7 @@ class Job(TenantRecord):
     payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
     state: Mapped[str] = mapped_column(String(16), server_default="ready", default="ready")
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"), default=0)
+    excused: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"), default=0)
     max_attempts: Mapped[int] = mapped_column(
         SmallInteger, server_default=text(str(MAX_ATTEMPTS)), default=MAX_ATTEMPTS
     )
@@ -115,14 +121,20 @@ class Job(TenantRecord):
 
 
 class JobAttempt(TenantRecord):
-    """One try at a job; append-only. No outcome means that the try never came to its end."""
+    """One try at a job; append-only. No outcome means that the try never came to its end.
+
+    `failed` counts, `excused` does not: an outage of a service ended it. `undeliverable` is the end
+    of what can never work; `refused` that of a worker whose job was another's by then.
+    """
 
     __tablename__ = "job_attempts"
     noun = "job_attempt"
     __table_args__ = (
         belongs_to("job_id", "jobs"),
         CheckConstraint(
-            "outcome IS NULL OR outcome IN ('done', 'failed', 'refused')", name="outcome_known"
+            "outcome IS NULL OR outcome IN"
+            " ('done', 'failed', 'refused', 'excused', 'undeliverable')",
+            name="outcome_known",
         ),
         Index("ix_job_attempts_job_id", "organization_id", "job_id", "n"),
     )

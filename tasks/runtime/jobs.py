@@ -12,7 +12,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 import structlog
@@ -22,7 +23,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from models.db.inserts import Statement, execute_with_jobs
 from models.db.queries import call_function, execute
 from models.db.tenancy import as_system
+from tasks.runtime.failures import Failure, write_failure
 from webapp.core.job_ends import CHANNEL
+from webapp.core.outages import Undeliverable, is_outage, through_outages
 from webapp.core.transaction import in_transaction
 from webapp.services.common.exceptions import DomainError
 from webapp.services.jobs.kinds import JobKind, kind_named
@@ -32,9 +35,13 @@ log = structlog.get_logger(__name__)
 # A lease is short, so that a dead holder's job is soon taken over, and renewed while it lives.
 LEASE_SECONDS = 8
 RENEW_SECONDS = 2.5
+# How long the end of a try waits for the database to come back, within a consumer's time limit.
+RECORD_SECONDS = 25.0
 
+T = TypeVar("T")
 Body = Callable[[dict[str, Any]], Any]
 BatchBody = Callable[[list["JobRow"]], None]
+Refusal = Callable[[dict[str, Any], str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +59,16 @@ class JobTask:
     `effect`, if there is one, is what it does outside the database (mail, webhooks): it gets what
     the body returned, runs under a lease after the body's transaction, and so happens at least
     once. Everything else happens in one transaction with the end of the job, and so exactly once.
+
+    `delivered` and `undeliverable` tell the domain what became of the effect, in the transaction
+    that ends the job. They get the payload; `undeliverable` a reason in words as well.
     """
 
     kind: JobKind
     body: Callable[..., Any]
     effect: Callable[[Any], None] | None = None
+    delivered: Body | None = None
+    undeliverable: Refusal | None = None
 
 
 TASKS: dict[str, JobTask] = {}
@@ -66,11 +78,17 @@ class LeaseLost(Exception):
     """Another worker has taken the job over; this one's effect must not be committed."""
 
 
-def job(name: str, *, effect: Callable[[Any], None] | None = None) -> Callable[[Body], Body]:
+def job(
+    name: str,
+    *,
+    effect: Callable[[Any], None] | None = None,
+    delivered: Body | None = None,
+    undeliverable: Refusal | None = None,
+) -> Callable[[Body], Body]:
     """Declare the body of a kind of job: it gets the payload and calls one service."""
 
     def declare(body: Body) -> Body:
-        _register(JobTask(kind_named(name), body, effect))
+        _register(JobTask(kind_named(name), body, effect, delivered, undeliverable))
         return body
 
     return declare
@@ -117,7 +135,7 @@ def run_claimed(task: JobTask, organization_id: UUID, job_id: UUID, claim: Claim
     try:
         finished = attempt.run(claim.payload)
     except Exception as error:
-        attempt.record_failure(error)
+        attempt.record_failure(error, claim.payload)
         return
     outcome = "job_done" if finished else "job_refused"
     log.info(outcome, kind=task.kind.name, job_id=str(job_id))
@@ -148,37 +166,18 @@ _FINISH = Statement(
     {
         "finished": """
          UPDATE jobs SET state = 'done', lease_until = NULL, finished_at = clock_timestamp(),
-                last_error = NULL
+                last_error = %(error)s
          WHERE organization_id = %(organization_id)s AND id = %(job_id)s
            AND state IN ('ready', 'running') AND attempts = %(attempt)s AND fence = %(fence)s
          RETURNING id""",
         "attempt": """
-         UPDATE job_attempts SET outcome = CASE WHEN EXISTS (SELECT FROM finished) THEN 'done'
-                ELSE 'refused' END, ended_at = clock_timestamp()
+         UPDATE job_attempts SET ended_at = clock_timestamp(), error = %(error)s,
+                outcome = CASE WHEN EXISTS (SELECT FROM finished) THEN %(outcome)s
+                ELSE 'refused' END
          WHERE organization_id = %(organization_id)s AND job_id = %(job_id)s AND n = %(attempt)s
            AND worker = %(worker)s AND ended_at IS NULL""",
     },
 )
-_FAIL = """
-       WITH failed AS (
-         UPDATE jobs SET last_error = %(error)s, lease_until = NULL,
-                state = CASE WHEN attempts >= max_attempts THEN 'dead' ELSE 'ready' END,
-                finished_at = CASE WHEN attempts >= max_attempts THEN clock_timestamp() END,
-                run_at = clock_timestamp() + make_interval(secs => %(delay)s)
-         WHERE organization_id = %(organization_id)s AND id = %(job_id)s
-           AND state IN ('ready', 'running') AND attempts = %(attempt)s AND fence = %(fence)s
-         RETURNING state, ordering_key, seq, run_at),
-       -- What waits for it has nothing to be looked at for until then.
-       put_off AS (
-         UPDATE jobs w SET run_at = failed.run_at FROM failed
-         WHERE w.organization_id = %(organization_id)s AND w.ordering_key = failed.ordering_key
-           AND w.seq > failed.seq AND w.state = 'ready' AND w.run_at < failed.run_at
-           AND failed.state = 'ready'),
-       attempt AS (
-         UPDATE job_attempts SET outcome = 'failed', error = %(error)s, ended_at = clock_timestamp()
-         WHERE organization_id = %(organization_id)s AND job_id = %(job_id)s AND n = %(attempt)s
-           AND worker = %(worker)s AND ended_at IS NULL)
-       SELECT state FROM failed"""
 _RENEW = (
     "SELECT renew_lease(%(organization_id)s, %(job_id)s, %(fence)s::integer, %(lease)s::integer)"
 )
@@ -202,10 +201,15 @@ class _Attempt:
     fence: int
 
     def run(self, payload: dict[str, Any]) -> bool:
-        """Do the work and end the job; False when the job is another's now."""
-        if self.task.effect is None:
-            return self._run_in_transaction(payload)
-        return self._run_under_lease(payload, self.task.effect)
+        """Do the work and end the job, also when it can never work; False when the job is
+        another's now."""
+        try:
+            if self.task.effect is None:
+                return self._run_in_transaction(payload)
+            return self._run_under_lease(payload, self.task.effect)
+        except Undeliverable as error:
+            log.warning("job_undeliverable", kind=self.task.kind.name, job_id=str(self.job_id))
+            return self._end(partial(self._give_up, payload, error.detail), error=error)
 
     def _run_in_transaction(self, payload: dict[str, Any]) -> bool:
         """The work and the end of the job, in one transaction."""
@@ -227,10 +231,35 @@ class _Attempt:
         """
         context = as_system(self.organization_id)
         prepared = in_transaction(context, lambda: self.task.body(payload))
-        if prepared is not None:
-            with self._kept_lease():
-                effect(prepared)
-        return in_transaction(context, self._finish)
+        if prepared is None:
+            return self._end()
+        with self._kept_lease():
+            effect(prepared)
+        return self._end(self.task.delivered and partial(self.task.delivered, payload))
+
+    def _end(self, tell: Callable[[], Any] | None = None, error: Exception | None = None) -> bool:
+        """End the job and tell the domain, in one transaction; False when it is another's now.
+
+        An outage of the database is waited for: what was done outside would be done again.
+        """
+
+        def work() -> bool:
+            finished = self._finish(error)
+            if finished and tell is not None:
+                tell()
+            return finished
+
+        return self._recorded(work)
+
+    def _give_up(self, payload: dict[str, Any], reason: str) -> None:
+        """Tell the domain that it will not happen, in the transaction that ends the job."""
+        if self.task.undeliverable is not None:
+            self.task.undeliverable(payload, reason)
+
+    def _recorded(self, work: Callable[[], T]) -> T:
+        """Do `work` in a transaction, after the end of an outage that does not last too long."""
+        context = as_system(self.organization_id)
+        return through_outages(lambda: in_transaction(context, work), RECORD_SECONDS)
 
     @contextmanager
     def _kept_lease(self) -> Iterator[None]:
@@ -254,24 +283,41 @@ class _Attempt:
             done.set()
             keeper.join()
 
-    def _finish(self) -> bool:
-        # Somebody may wait for what is in the most urgent lane (webapp/core/job_ends.py).
-        told = self.task.kind.lane == "signature"
-        [row] = execute_with_jobs(_FINISH, {**self._keys, "told": told, "channel": CHANNEL})
+    def _finish(self, error: Exception | None = None) -> bool:
+        values = {
+            **self._keys,
+            "error": error and describe(error),
+            "outcome": "undeliverable" if error else "done",
+            # Somebody may wait for what is in the most urgent lane (webapp/core/job_ends.py).
+            "told": self.task.kind.lane == "signature",
+            "channel": CHANNEL,
+        }
+        [row] = execute_with_jobs(_FINISH, values)
         return bool(row["finished"])
 
-    def record_failure(self, error: Exception) -> None:
-        """Write the failure in a transaction of its own; the effect's has been rolled back."""
-        delay = self.task.kind.pause(self.number)
-        values = {**self._keys, "error": describe(error), "delay": delay}
-        rows = in_transaction(as_system(self.organization_id), lambda: execute(_FAIL, values))
+    def record_failure(self, error: Exception, payload: dict[str, Any]) -> None:
+        """Write the failure in a transaction of its own; the effect's has been rolled back.
+
+        While the database itself is away this waits for it; when that takes too long, the try
+        counts as if the process had died.
+        """
+        told, excusable = describe(error), is_outage(error)
+
+        def work() -> Failure | None:
+            failure = write_failure(self.task.kind, self._keys, told, excusable=excusable)
+            if failure and failure.state == "dead":
+                self._give_up(payload, f"Given up after {self.number} tries. {told}")
+            return failure
+
+        failure = self._recorded(work)
         log.warning(
             "job_failed",
             kind=self.task.kind.name,
             job_id=str(self.job_id),
             attempt=self.number,
-            state=rows[0]["state"] if rows else None,
-            error=describe(error),
+            state=failure and failure.state,
+            outcome=failure and failure.outcome,
+            error=told,
         )
 
     @property

@@ -5,8 +5,10 @@ from __future__ import annotations
 from tests.mutants.model import Mutant, without
 
 BASE = "tasks/runtime/jobs.py"
+FAILURES = "tasks/runtime/failures.py"
 DISPATCHER = "tasks/runtime/dispatcher.py"
 TENANTS = "migrations/versions/0002_guard_tenants.py"
+PATIENCE = "migrations/versions/0013_give_jobs_patience.py"
 LANES = "migrations/versions/0011_put_jobs_into_lanes.py"
 CONSUMERS = "tasks/runtime/consumers.py"
 PUBLISHER = "webapp/core/wake_ups.py"
@@ -62,8 +64,8 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the lane of signatures",
         "webapp/services/jobs/kinds.py",
-        'JobKind("sales.fulfil_signature", "signature")',
-        'JobKind("sales.fulfil_signature", "short")',
+        'JobKind("sales.fulfil_signature", "signature", ',
+        'JobKind("sales.fulfil_signature", "short", ',
         _lanes("the_kinds_of_the_product_wait_where_they_cannot_hold_up_a_signature"),
         _dispatcher("every_lane_is_woken_however_many_wake_ups_wait_in_another"),
     ),
@@ -105,7 +107,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "the putting off of what waits for a failed job",
-        BASE,
+        FAILURES,
         "AND w.seq > failed.seq AND w.state = 'ready' AND w.run_at < failed.run_at",
         "AND false",
         _lanes("what_waits_for_a_failed_one_is_put_off_with_it"),
@@ -154,7 +156,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "the fence when a failure is recorded",
-        BASE,
+        FAILURES,
         "AND fence = %(fence)s\n         RETURNING state,",
         "\n         RETURNING state,",
         _contention("a_holder_from_before_a_retry_cannot_end_the_job_of_the_same_attempt_number"),
@@ -168,8 +170,8 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "the limit of attempts",
-        TENANTS,
-        "IF j.attempts >= j.max_attempts THEN",
+        PATIENCE,
+        "IF j.attempts - j.excused >= j.max_attempts THEN",
         "IF false THEN",
         _base("attempts_whose_process_died_are_counted_until_the_job_is_dead"),
     ),
@@ -221,7 +223,7 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the failure written down after the rollback",
         BASE,
-        "        attempt.record_failure(error)\n",
+        "        attempt.record_failure(error, claim.payload)\n",
         "",
         _base("a_failure_leaves_no_effect_but_is_recorded_without_its_secret"),
     ),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from webapp.services.jobs.kinds import KINDS, JobKind
 
 
-def a_kind(name: str, *, batch: int = 0, lane: str = "short") -> str:
+def a_kind(name: str, *, batch: int = 0, lane: str = "short", **treated: Any) -> str:
     """Put a kind into the table of kinds; returns its name."""
     assert name.startswith("test."), name
-    return KINDS.setdefault(name, JobKind(name, lane, batch=batch)).name
+    return KINDS.setdefault(name, JobKind(name, lane, batch, **treated)).name

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # As models.jobs.JOB_STATES has them (tested); naming them here keeps `sx --help` quick.
 STATES = ("ready", "running", "done", "dead", "cancelled")
-COLUMNS = ("id", "organization", "kind", "state", "attempts", "created_at", "last_error")
+COLUMNS = ("id", "organization", "kind", "state", "tries", "created_at", "last_error")
 
 
 @click.group()
@@ -56,7 +56,8 @@ def list_jobs(
         )
     ]
     rows = sorted(rows, key=lambda row: row["id"], reverse=True)[:limit]
-    text = table(rows, *COLUMNS) if rows else "There are no such jobs."
+    lines = [{**row, "tries": _tries(row)} for row in rows]
+    text = table(lines, *COLUMNS) if rows else "There are no such jobs."
     if state is None and (dead := _dead(app)):
         text += f"\n\n{dead}; see `sx jobs list --state dead` and `sx jobs retry --help`."
     say(as_json, rows, text)
@@ -148,6 +149,12 @@ def _where_it_is(job_id: UUID, act: Callable[[], Any]) -> dict[str, Any]:
         except NotFound:
             continue
     fail(f"there is no job {job_id}")
+
+
+def _tries(row: dict[str, Any]) -> str:
+    """How often it was tried, and how much of that an outage excused."""
+    excused = f", {row['excused']} excused" if row["excused"] else ""
+    return f"{row['attempts']}{excused}"
 
 
 def _details(row: dict[str, Any]) -> str:

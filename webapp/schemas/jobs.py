@@ -9,7 +9,10 @@ from webapp.schemas.sales import JobBrief
 
 
 class AttemptOut(Output):
-    """One try at a job; without an outcome it never came to its end."""
+    """One try at a job; without an outcome it never came to its end.
+
+    `failed` counts, `excused` does not; `undeliverable` is the end of what can never work.
+    """
 
     n = fields.Integer()
     started_at = Moment()
@@ -26,9 +29,13 @@ class JobProgress(JobBrief):
 
 
 class JobOut(JobProgress):
-    """A job, as those who look after the jobs see it."""
+    """A job, as those who look after the jobs see it.
+
+    It is dead once `max_attempts` of its `attempts` have failed without the `excused` ones.
+    """
 
     attempts = fields.Integer()
+    excused = fields.Integer()
     max_attempts = fields.Integer()
     run_at = Moment()
     last_error = fields.String(allow_none=True)

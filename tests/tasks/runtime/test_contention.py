@@ -136,8 +136,8 @@ def test_a_holder_from_before_a_retry_cannot_end_the_job_of_the_same_attempt_num
     assert (second.attempt, second.fence) == (zombie.attempt, zombie.fence + 1)
     kind = base.TASKS["test.contend_send"]
     late = base._Attempt(kind, tenant.id, job_id, zombie.attempt, zombie.fence)
+    late.record_failure(RuntimeError("too late to matter"), zombie.payload)
     assert late.run(zombie.payload) is False
-    late.record_failure(RuntimeError("too late to matter"))
     assert state_of(tenant, job_id) == {"state": "running", "last_error": None}
     base._Attempt(kind, tenant.id, job_id, second.attempt, second.fence).run(second.payload)
     assert state_of(tenant, job_id) == {"state": "done", "last_error": None}

@@ -5,11 +5,14 @@ A name is for ever: rows with it are in databases. What a job of a kind does is 
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
 from models.jobs import MAX_ATTEMPTS
 
-LONGEST_PAUSE = 300  # seconds
+FOR_EVER = None
+A_DAY, THREE_DAYS = dt.timedelta(days=1), dt.timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +61,37 @@ class JobKind:
     """How jobs of one kind are treated.
 
     `lane` names the line they wait in. `batch` is how many waiting jobs of one organization one
-    transaction takes; 0 means that each is run by itself. `max_attempts` counts every try, also
-    one whose process died.
+    transaction takes; 0 means that each is run by itself.
+
+    `max_attempts` counts the tries that failed by an error of the job's own, or whose process died.
+    One that an outage ended is excused for as long as `patience` says, from the first try on, or
+    for ever; then it counts as well. The pause after a failure is `first_pause` seconds, doubled
+    with each try, at most `longest_pause`.
     """
 
     name: str
     lane: str = "short"
     batch: int = 0
     max_attempts: int = MAX_ATTEMPTS
+    first_pause: int = 2
+    longest_pause: int = 300
+    patience: dt.timedelta | None = A_DAY
 
     def pause(self, attempt: int) -> int:
         """The seconds before the next try, after the failure of this one (counted from 1)."""
-        return int(min(LONGEST_PAUSE, 2**attempt))
+        doublings = min(attempt - 1, 16)  # it has reached the longest pause long before
+        return min(self.longest_pause, self.first_pause << doublings)
+
+
+# A mail server comes back within days; a mail that comes later is of no use to anybody.
+_MAIL: dict[str, Any] = {"lane": "outside", "patience": THREE_DAYS}
 
 
 KINDS: dict[str, JobKind] = {
     kind.name: kind
     for kind in (
         # Somebody waits for it.
-        JobKind("sales.fulfil_signature", "signature"),
+        JobKind("sales.fulfil_signature", "signature", first_pause=1, patience=FOR_EVER),
         # In the database only, and quick.
         JobKind("activity.record", "short", batch=500),
         JobKind("conversations.touch", "short", batch=200),
@@ -84,10 +99,10 @@ KINDS: dict[str, JobKind] = {
         # The processor's work.
         JobKind("sales.render_signed_document", "document"),
         # Waits for others' servers.
-        JobKind("sales.mail_signing_link", "outside"),
-        JobKind("sales.mail_signed", "outside"),
-        JobKind("sales.mail_signed_owner", "outside"),
-        JobKind("sales.mail_declined", "outside"),
+        JobKind("sales.mail_signing_link", **_MAIL),
+        JobKind("sales.mail_signed", **_MAIL),
+        JobKind("sales.mail_signed_owner", **_MAIL),
+        JobKind("sales.mail_declined", **_MAIL),
         # Much at a time, and nobody waits.
         JobKind("deletion.purge", "bulk"),
         JobKind("jobs.prune", "bulk"),

@@ -135,7 +135,7 @@ def _put_back(found: Select[Any]) -> int:
     )
     for job in jobs:
         _tell(job, "retried", job.state, attempts=job.attempts)
-        job.state, job.attempts, job.finished_at = "ready", 0, None
+        job.state, job.attempts, job.excused, job.finished_at = "ready", 0, 0, None
         job.run_at = func.now()
         current_context().jobs.lanes.append(job.lane)
     return len(jobs)
