@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from sqlalchemy import text
 
 from models.db.base import db
 from tests.support.tenants import Api, Tenant
+from webapp.core.mail import MAIL_SERVER
 
 
 class Inbox:
@@ -55,11 +57,18 @@ def run_inbox(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunInbox]
             controller = Controller(handler, hostname="127.0.0.1", port=port, **options)
             controller.start()
             stack.callback(controller.stop)
+            stack.callback(let_connections_end, controller)
             settings = replace(app.config["SETTINGS"], smtp_url=f"{url_start}:{port}")
             monkeypatch.setitem(app.config, "SETTINGS", settings)
             return handler
 
         yield run
+
+
+def let_connections_end(controller: Controller) -> None:
+    """The application's kept connection, and then the server's side of it."""
+    MAIL_SERVER.close()
+    asyncio.run_coroutine_threadsafe(asyncio.sleep(0.1), controller.loop).result(5)
 
 
 @pytest.fixture
@@ -112,7 +121,7 @@ def test_a_server_that_refuses_for_now_gets_the_mail_later_and_once(
     api.send_proposal()
     tenant.run_jobs()
     job = last_mail_job(tenant)
-    assert (job["state"], job["attempts"]) == ("ready", 1)
+    assert (job["state"], job["attempts"], job["excused"]) == ("ready", 1, 1)
     assert "SMTP" in job["last_error"]
     inbox.reply = None
     try_again_now(tenant)

@@ -270,7 +270,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "the protection of the mail server's password",
-        "webapp/core/mail.py",
+        "webapp/core/smtp.py",
         "            raise PlainTextRefused()\n",
         "            pass\n",
         "tests/core/test_mail.py::test_a_password_and_its_mail_are_never_sent_in_plain_text",

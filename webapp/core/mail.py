@@ -6,25 +6,21 @@ made from the job's subject, is the receiver's dedupe key (jobs.md, *The one mec
 
 from __future__ import annotations
 
-import ipaddress
-import smtplib
-import ssl
+from email.errors import MessageError
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import formataddr, formatdate, parseaddr
+from email.utils import formatdate, parseaddr
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from flask import current_app, g, render_template
 
-from webapp.services.common.exceptions import DomainError
+from webapp.core.outages import Undeliverable
+from webapp.core.smtp import MailServer
 
-TIMEOUT_SECONDS = 5  # each step of the SMTP conversation
-
-
-class PlainTextRefused(DomainError):
-    """The mail server offers no STARTTLS, so the password in SMTP_URL was not sent to it."""
+# Its connection is kept for the next mail.
+MAIL_SERVER = MailServer()
 
 
 def compose(
@@ -32,14 +28,14 @@ def compose(
 ) -> EmailMessage:
     """The mail `mail/<template>` to `to` (name, address), as text and HTML.
 
-    `key` makes the Message-ID, so that a mail sent twice can be told from two mails.
+    `key` makes the Message-ID, so that a mail sent twice can be told from two mails. Raises
+    Undeliverable when `to` is no address.
     """
     settings = current_app.config["SETTINGS"]
     g.timezone = facts.get("timezone")
     message = EmailMessage(policy=SMTP)
     message["From"] = settings.mail_from
-    name, address = to
-    message["To"] = formataddr((_one_line(name), _one_line(address)))
+    message["To"] = _recipient(*to)
     message["Subject"] = _one_line(subject)[:200]
     message["Date"] = formatdate(usegmt=True)
     domain = parseaddr(settings.mail_from)[1].rpartition("@")[2] or "localhost"
@@ -53,14 +49,14 @@ def compose(
 def deliver(message: EmailMessage) -> None:
     """Hand the mail to SMTP_URL's server, or write it into `var/mail/` where none is set.
 
-    Raises smtplib.SMTPException, OSError or PlainTextRefused when it was not taken; the job tries
-    again.
+    Raises Outage when it was not taken for now, and Undeliverable when it never will be.
     """
     settings = current_app.config["SETTINGS"]
     if settings.smtp_url is None:
         _write(message, settings.var_dir / "mail")
     else:
-        _hand_over(message, settings.smtp_url)
+        recipient = message["To"].addresses[0].addr_spec
+        MAIL_SERVER.hand_over(message, recipient, settings.smtp_url)
 
 
 def _write(message: EmailMessage, folder: Path) -> None:
@@ -71,37 +67,19 @@ def _write(message: EmailMessage, folder: Path) -> None:
     draft.rename(folder / f"{name}.eml")
 
 
-def _hand_over(message: EmailMessage, url: str) -> None:
-    """smtps:// is TLS from the start; smtp:// uses STARTTLS where the server offers it.
+def _recipient(name: str, address: str) -> Address:
+    """The one the mail goes to; a domain in other letters as DNS writes it.
 
-    With a user in the address it must: else whoever stands between could take the offer out of
-    the server's answer and read the password. Raises PlainTextRefused.
+    Raises Undeliverable for what is no address.
     """
-    parts = urlsplit(url)
-    host = parts.hostname or "localhost"
-    context = ssl.create_default_context()
-    server: smtplib.SMTP
-    if parts.scheme == "smtps":
-        server = smtplib.SMTP_SSL(host, parts.port or 465, timeout=TIMEOUT_SECONDS, context=context)
-    else:
-        server = smtplib.SMTP(host, parts.port or 25, timeout=TIMEOUT_SECONDS)
-    with server:
-        server.ehlo()
-        if parts.scheme == "smtp" and server.has_extn("starttls"):
-            server.starttls(context=context)
-            server.ehlo()
-        elif parts.scheme == "smtp" and parts.username and not _is_this_machine(host):
-            raise PlainTextRefused()
-        if parts.username:
-            server.login(unquote(parts.username), unquote(parts.password or ""))
-        server.send_message(message)
-
-
-def _is_this_machine(host: str) -> bool:
+    local, _, domain = _one_line(address).rpartition("@")
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        domain = domain.encode("idna").decode()
+        if local.isascii():
+            return Address(_one_line(name), addr_spec=f"{local}@{domain}")
+        return Address(_one_line(name), username=local, domain=domain)
+    except (ValueError, IndexError, MessageError) as error:
+        raise Undeliverable("This is no address that mail can be sent to.") from error
 
 
 def _one_line(text: str) -> str:
