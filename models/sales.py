@@ -11,7 +11,16 @@ import datetime as dt
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, LargeBinary, String, UniqueConstraint, func, text
+from sqlalchemy import (
+    CheckConstraint,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    String,
+    UniqueConstraint,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.db.base import SoftDeletable, TenantRecord, Versioned, belongs_to
@@ -177,7 +186,10 @@ class SigningLink(TenantRecord):
     """The link by which the client reads and signs one version; the token derives from `id`.
 
     `credential_id` names the credential that holds the token's digest; credentials are global,
-    so the database keeps no reference.
+    so the database keeps no reference. `email` is where it was sent to, the frozen content's
+    address where it is not set; another address gets a link of its own, and this one is revoked.
+    `mailings` counts how often it was to be mailed; what became of the latest is `delivered_at`,
+    when a mail server took it, or `undeliverable_at` with the reason in words.
     """
 
     __tablename__ = "signing_links"
@@ -185,8 +197,24 @@ class SigningLink(TenantRecord):
     __table_args__ = (
         belongs_to("proposal_id", "proposals"),
         belongs_to("contact_id", "contacts", ondelete="SET NULL"),
-        UniqueConstraint("organization_id", "proposal_id", "version"),
         UniqueConstraint("organization_id", "credential_id"),
+        CheckConstraint(
+            "num_nonnulls(delivered_at, undeliverable_at) <= 1", name="delivered_or_not"
+        ),
+        CheckConstraint(
+            "(undeliverable_at IS NULL) = (undeliverable_reason IS NULL)",
+            name="reason_if_undeliverable",
+        ),
+        # One living link a version.
+        Index(
+            "uq_signing_links_organization_id_proposal_id_version_living",
+            "organization_id",
+            "proposal_id",
+            "version",
+            unique=True,
+            postgresql_where=text("revoked_at IS NULL"),
+        ),
+        index("signing_links", "proposal_id"),
         index("signing_links", "contact_id"),
     )
 
@@ -194,7 +222,12 @@ class SigningLink(TenantRecord):
     version: Mapped[int]
     credential_id: Mapped[UUID]
     contact_id: Mapped[UUID | None]
+    email: Mapped[str | None] = mapped_column(String(254))
     revoked_at: Mapped[dt.datetime | None]
+    mailings: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"), default=1)
+    delivered_at: Mapped[dt.datetime | None]
+    undeliverable_at: Mapped[dt.datetime | None]
+    undeliverable_reason: Mapped[str | None]
 
 
 class Contract(Versioned, SoftDeletable, TenantRecord):

@@ -11,7 +11,7 @@ from flask import current_app
 from tasks.runtime.jobs import job
 from webapp.core.mail import compose, deliver
 from webapp.services.common import secrets
-from webapp.services.sales import after_signing, fulfilment, sending
+from webapp.services.sales import after_signing, delivery, fulfilment, sending
 
 
 @job("sales.fulfil_signature")
@@ -27,17 +27,22 @@ def render_signed_document(payload: dict[str, Any]) -> None:
     after_signing.store_signed_document(UUID(payload["signature_id"]), f"{base_url}/verify")
 
 
-@job("sales.mail_signing_link", effect=deliver)
+@job(
+    "sales.mail_signing_link",
+    effect=deliver,
+    delivered=delivery.note_delivered,
+    undeliverable=delivery.note_undeliverable,
+)
 def mail_signing_link(payload: dict[str, Any]) -> EmailMessage | None:
     """Send the client the link to read and sign."""
-    link_id = UUID(payload["link_id"])
-    facts = after_signing.link_facts(link_id)
+    facts = after_signing.link_facts(payload)
     if facts is None:
         return None
+    link_id, mailing = UUID(payload["link_id"]), payload.get("mailing", 1)
     proposal = facts["proposal"]
     return compose(
         "signing_link",
-        link_id,
+        link_id if mailing == 1 else f"{link_id}.{mailing}",
         to=_client(facts),
         subject=f"Proposal {proposal['number']}: {proposal['name']}",
         signing_url=_signing_url(link_id),

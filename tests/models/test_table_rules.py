@@ -282,7 +282,6 @@ GUARDS = [
     ("signatures", ("contract_id",)),
     ("signed_documents", ("signature_id",)),
     ("proposal_versions", ("proposal_id", "version")),
-    ("signing_links", ("proposal_id", "version")),
     ("engagements", ("proposal_id",)),
     ("orders", ("proposal_id",)),
     ("projects", ("proposal_item_id",)),
@@ -313,6 +312,16 @@ def test_a_second_effect_is_refused_by_a_unique_key(table: str, columns: tuple[s
         if isinstance(constraint, UniqueConstraint)
     ]
     assert ["organization_id", *columns] in uniques
+
+
+def test_a_version_has_one_living_link() -> None:
+    [living] = [i for i in TABLES["signing_links"].indexes if i.unique]
+    assert [column.name for column in living.columns] == [
+        "organization_id",
+        "proposal_id",
+        "version",
+    ]
+    assert str(living.dialect_options["postgresql"]["where"]) == "revoked_at IS NULL"
 
 
 # E, *Foreign Keys*, and retention.md, *Purge*: what a deletion does.

@@ -55,7 +55,13 @@ MUTANTS: tuple[Mutant, ...] = (
     without_unique("signed_documents", "signature_id"),
     without_unique("proposals", "number"),
     without_unique("proposal_versions", "proposal_id", "version"),
-    without_unique("signing_links", "proposal_id", "version"),
+    without(
+        "one living link of a version",
+        "migrations/versions/0014_index_living_links.py",
+        'where="revoked_at IS NULL", unique=True',
+        'where="revoked_at IS NULL"',
+        f"{SECOND}[signing_links.proposal_id_version]",
+    ),
     without_unique("jobs", "kind", "dedupe_key", also=(_SECOND_JOB,)),
     without_unique("idempotency_keys", "actor", "key", also=(_ONE_KEY,)),
     without(

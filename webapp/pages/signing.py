@@ -41,7 +41,7 @@ Page = tuple[str, int]
 Errors = Mapping[str, list[str]]
 
 # Gone is what a link leads to when its proposal can no longer be signed by anybody.
-CLOSED = {"declined": 200, "expired": 410, "revised": 410}
+CLOSED = {"declined": 200, "expired": 410, "revised": 410, "replaced": 410}
 PHASES = PHASE.labels(tuple(PHASE.states))
 # What a field says when nothing was entered; the schema's words are for programs.
 MISSING = {
@@ -196,7 +196,7 @@ def unknown(_error: NotFound) -> Page:
     return render_template("signing/closed.html", state="unknown"), 404
 
 
-# Signed, declined or expired meanwhile, or replaced by a newer version: the page says so.
+# Signed, declined or expired meanwhile, or replaced by another link: the page says so.
 blueprint.register_error_handler(Conflict, to_page)
 blueprint.register_error_handler(LinkReplaced, to_page)
 

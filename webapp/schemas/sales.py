@@ -90,6 +90,16 @@ class ItemOut(Output):
     service_id = fields.UUID(allow_none=True)
 
 
+class DeliveryOut(Output):
+    """What became of the latest mail with the signing link: `delivered` once a mail server has
+    taken it, `undeliverable` with the reason in words, `pending` until then."""
+
+    state = fields.String(validate=validate.OneOf(["pending", "delivered", "undeliverable"]))
+    to = fields.String()
+    at = Moment(allow_none=True)
+    reason = fields.String(allow_none=True)
+
+
 class ProposalOut(Output):
     id = fields.UUID()
     number = fields.String()
@@ -111,6 +121,7 @@ class ProposalOut(Output):
     items = fields.List(fields.Nested(ItemOut))
     content_sha256 = fields.String(allow_none=True)
     sent_at = Moment(allow_none=True)
+    delivery = fields.Nested(DeliveryOut, allow_none=True)
     opened_at = Moment(allow_none=True)
     viewed_at = Moment(allow_none=True)
     signed_at = Moment(allow_none=True)
@@ -123,9 +134,15 @@ class ProposalOut(Output):
 
 
 class SentProposalOut(ProposalOut):
-    """What `send` answers: `signing_url` is shown this once."""
+    """What `send` and `resend` answer: `signing_url` is shown this once."""
 
     signing_url = fields.String()
+
+
+class ResendIn(Input):
+    """Where to send the link; without it to the contact's address as it is now."""
+
+    email = PlainText(validate=EMAIL)
 
 
 class DeclineIn(Input):

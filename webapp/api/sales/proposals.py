@@ -23,6 +23,7 @@ from webapp.schemas.sales import (
     ProposalCreate,
     ProposalOut,
     RecordSignatureIn,
+    ResendIn,
     SentProposalOut,
     SigningAccepted,
     SigningPreview,
@@ -102,8 +103,36 @@ def send_proposal(proposal_id: UUID, *, expected_row_version: int | None) -> Api
     """Send a proposal to its contact for signing"""
     secret_key = current_app.config["SETTINGS"].secret_key
     link = sending.send_proposal(proposal_id, secret_key, expected_row_version=expected_row_version)
+    return _sent(proposal_id, link.id)
+
+
+@blueprint.operation(
+    "POST",
+    "/<uuid:proposal_id>/resend",
+    permission="sales:write",
+    body=ResendIn,
+    body_required=False,
+    out=SentProposalOut,
+    if_match=True,
+    has_etag=True,
+    errors=(Expired,),
+    after_commit=_with_signing_url,
+)
+def resend_proposal(
+    body: dict[str, Any], proposal_id: UUID, *, expected_row_version: int | None
+) -> ApiResponse:
+    """Mail the signing link again, or a new one to a corrected address"""
+    secret_key = current_app.config["SETTINGS"].secret_key
+    link = sending.resend_proposal(
+        body, proposal_id, secret_key, expected_row_version=expected_row_version
+    )
+    return _sent(proposal_id, link.id)
+
+
+def _sent(proposal_id: UUID, link_id: UUID) -> ApiResponse:
+    """The proposal as it is now, and which link was mailed."""
     answer = proposals.answer({"proposal_id": proposal_id})
-    answer.body["link_id"] = str(link.id)
+    answer.body["link_id"] = str(link_id)
     answer.headers["Cache-Control"] = "no-store"
     return answer
 

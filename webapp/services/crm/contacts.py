@@ -61,6 +61,13 @@ def update_contact(
     return contact
 
 
+def correct_email(contact_id: UUID, email: str) -> None:
+    """Give a contact another address. Raises NotFound, Conflict when the e-mail is taken."""
+    contact = lock(Contact, contact_id)
+    with own_email():
+        change(contact, {"email": email})
+
+
 def trash_contact(contact_id: UUID, *, expected_row_version: int | None = None) -> None:
     """Soft-delete a contact; the e-mail is free again. Raises NotFound, StaleVersion."""
     trash(lock(Contact, contact_id, expected_row_version=expected_row_version))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,8 @@ from models.db.tenancy import current_organization_id
 from models.identity import Membership, Organization, User
 from models.sales import Proposal, ProposalVersion, Signature, SignedDocument, SigningLink
 from models.states import PHASE
+from webapp.services.common.writes import now
+from webapp.services.sales.delivery import is_current
 from webapp.services.sales.queries import created_by
 from webapp.services.sales.signed_document import render_signed_document
 
@@ -52,10 +55,18 @@ def store_signed_document(signature_id: UUID, verify_url: str) -> None:
     )
 
 
-def link_facts(link_id: UUID) -> dict[str, Any] | None:
-    """What the mail with the signing link tells; None when the link is dead already."""
-    link = db.session.get(SigningLink, (current_organization_id(), link_id))
-    if link is None or link.revoked_at is not None:
+def link_facts(payload: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the mail with the signing link tells; None when nobody waits for it any more.
+
+    The link was replaced or mailed again since, or the proposal was signed, declined, deleted, or
+    has expired.
+    """
+    link = db.session.get(SigningLink, (current_organization_id(), UUID(payload["link_id"])))
+    if link is None or link.revoked_at is not None or not is_current(link, payload):
+        return None
+    proposal = db.session.get_one(Proposal, (link.organization_id, link.proposal_id))
+    is_past = proposal.valid_until is not None and proposal.valid_until <= now()
+    if proposal.status != "sent" or proposal.deleted_at is not None or is_past:
         return None
     version = db.session.scalars(
         select(ProposalVersion).where(
@@ -64,7 +75,7 @@ def link_facts(link_id: UUID) -> dict[str, Any] | None:
             ProposalVersion.version == link.version,
         )
     ).one()
-    return _facts(json.loads(version.content))
+    return _facts(json.loads(version.content), link.email)
 
 
 def signature_facts(signature_id: UUID) -> dict[str, Any]:
@@ -76,15 +87,15 @@ def signature_facts(signature_id: UUID) -> dict[str, Any]:
         {"name": project["name"], "phase": PHASE.label(project["phase"])}
         for project in created["projects"]
     ]
-    link_id = db.session.scalar(
-        select(SigningLink.id).where(
+    link = db.session.scalars(
+        select(SigningLink).where(
             SigningLink.organization_id == signature.organization_id,
             SigningLink.proposal_id == signature.proposal_id,
             SigningLink.version == signature.version,
             SigningLink.revoked_at.is_(None),
         )
-    )
-    return _facts(_content(signature)) | {
+    ).one_or_none()
+    return _facts(_content(signature), link.email if link else None) | {
         "signature": {
             "signer_name": signature.signer_name,
             "signed_at": signature.signed_at,
@@ -94,7 +105,7 @@ def signature_facts(signature_id: UUID) -> dict[str, Any]:
         "projects": projects,
         "order": created["order"],
         "owner": owner_address(signature.proposal_id),
-        "link_id": link_id,
+        "link_id": link.id if link else None,
     }
 
 
@@ -159,11 +170,12 @@ def _content(signature: Signature) -> dict[str, Any]:
     return content
 
 
-def _facts(content: dict[str, Any]) -> dict[str, Any]:
+def _facts(content: dict[str, Any], email: str | None = None) -> dict[str, Any]:
+    """What all mails tell; `email` is where the link was sent to, if not as the content says."""
     organization = db.session.get_one(Organization, current_organization_id())
     return {
         "organization": {"name": organization.name},
         "timezone": organization.timezone,
         "proposal": content,
-        "contact": content["contact"],
+        "contact": content["contact"] | ({"email": email} if email else {}),
     }

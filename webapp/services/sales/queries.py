@@ -6,8 +6,8 @@ import json
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, cast, func, select
-from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy import Text, case, cast, func, literal_column, select
+from sqlalchemy.dialects.postgresql import JSON, aggregate_order_by
 
 from models.billing import Order
 from models.db.queries import CompiledQuery, bound, resolve_context
@@ -29,6 +29,9 @@ from webapp.services.common.reads import RecordQuery, aggregate, among, brief, e
 from webapp.services.crm.briefs import client_briefs
 from webapp.services.sales.content import CONSENT_TEXT
 
+# What the holder of a link is told that was replaced by one to another address.
+SENT_ELSEWHERE = "This link was replaced; use the link in the latest mail."
+
 _ITEMS = aggregate(
     select(ProposalItem)
     .where(
@@ -46,6 +49,42 @@ _ITEMS = aggregate(
     service_id=ProposalItem.service_id,
 )
 
+_FROZEN_EMAIL = (
+    select(cast(ProposalVersion.content, JSON)["contact"]["email"].astext)
+    .where(
+        ProposalVersion.organization_id == SigningLink.organization_id,
+        ProposalVersion.proposal_id == SigningLink.proposal_id,
+        ProposalVersion.version == SigningLink.version,
+    )
+    .correlate(SigningLink)
+    .scalar_subquery()
+)
+_DELIVERY_STATE = case(
+    (SigningLink.undeliverable_at.is_not(None), literal_column("'undeliverable'")),
+    (SigningLink.delivered_at.is_not(None), literal_column("'delivered'")),
+    else_=literal_column("'pending'"),
+)
+# What became of the mail with the link to the present version; null where there is no link.
+_DELIVERY = (
+    select(
+        func.json_build_object(
+            literal_column("'state'"), _DELIVERY_STATE,
+            literal_column("'to'"), func.coalesce(SigningLink.email, _FROZEN_EMAIL),
+            literal_column("'at'"),
+            func.coalesce(SigningLink.undeliverable_at, SigningLink.delivered_at),
+            literal_column("'reason'"), SigningLink.undeliverable_reason,
+        )
+    )
+    .where(
+        SigningLink.organization_id == Proposal.organization_id,
+        SigningLink.proposal_id == Proposal.id,
+        SigningLink.version == Proposal.version,
+        SigningLink.revoked_at.is_(None),
+    )
+    .correlate(Proposal)
+    .scalar_subquery()
+)  # fmt: skip
+
 PROPOSALS = RecordQuery(
     Proposal,
     domain="sales",
@@ -53,6 +92,7 @@ PROPOSALS = RecordQuery(
     extra={
         **client_briefs(Proposal),
         "items": _ITEMS,
+        "delivery": _DELIVERY,
     },
     filters={
         "status": among(Proposal.status),
@@ -158,6 +198,7 @@ _LINKED = CompiledQuery.of(
         Signature,
         (Signature.organization_id == SigningLink.organization_id)
         & (Signature.proposal_id == SigningLink.proposal_id)
+        & SigningLink.revoked_at.is_(None)  # what another link's holder signed is not this one's
         & (Signature.version == SigningLink.version),  # never that of a newer version
     )
     .outerjoin(
@@ -211,17 +252,19 @@ def job_state(job_id: UUID) -> dict[str, Any]:
 def proposal_behind_link(credential_id: UUID, *, even_replaced: bool = False) -> dict[str, Any]:
     """What the holder of a signing link may read, and where the proposal stands.
 
-    A link opens its own version: with `even_replaced`, one whose version was revised reads what
-    it read before, and that it was revised; nothing of what came after. Raises LinkReplaced for
-    such a link otherwise, NotFound for a deleted proposal.
+    A link opens its own version: with `even_replaced`, one whose version was revised, or was sent
+    to another address, reads what it read before, and that (`revised`, `replaced`); nothing of what
+    came after. Raises LinkReplaced for such a link otherwise, NotFound for a deleted proposal.
     """
     row = _LINKED.one(credential_id=credential_id)
     if row is None or row["deleted_at"] is not None:
         raise NotFound("This link is not known.")
     if row["revoked_at"] is not None or row["link_version"] != row["version"]:
+        is_revised = row["link_version"] != row["version"]
         if not even_replaced:
-            raise LinkReplaced()
-        row |= {"status": "revised", "opened_at": None, "viewed_at": None}
+            raise LinkReplaced() if is_revised else LinkReplaced(SENT_ELSEWHERE)
+        status = "revised" if is_revised else "replaced"
+        row |= {"status": status, "opened_at": None, "viewed_at": None}
     elif row["status"] == "sent" and row["is_past"]:
         row["status"] = "expired"  # the beat job writes it down; the clock has decided already
     return {

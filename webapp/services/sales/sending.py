@@ -9,18 +9,28 @@ from uuid import UUID
 
 from sqlalchemy import func, select, update
 
-from models.db.base import db, uuid7
+from models.crm import Contact
+from models.db.base import db
 from models.db.tenancy import current_organization_id, current_principal
-from models.identity import MAX_LINK_DAYS, Credential, Organization
+from models.identity import MAX_LINK_DAYS, Organization
 from models.sales import Proposal, ProposalVersion, SigningLink
 from models.states import PROPOSAL
 from webapp.services.activity.events import record_activity
-from webapp.services.common import secrets
 from webapp.services.common.exceptions import Conflict, Expired, Invalid, LinkReplaced, NotFound
 from webapp.services.common.writes import lock, move, now, touch
+from webapp.services.crm.contacts import correct_email
 from webapp.services.jobs.enqueue import enqueue
-from webapp.services.sales.content import freeze
+from webapp.services.sales.content import client_of, freeze
+from webapp.services.sales.delivery import address_of, living_link, mail_again, make_link
 from webapp.services.sales.named_engagement import check_engagement
+from webapp.services.sales.queries import SENT_ELSEWHERE
+
+_INSTEAD_OF_RESENDING = {
+    "draft": "This proposal is a draft; send it.",
+    "signed": "This proposal is signed; its link goes on showing it.",
+    "declined": "This proposal was declined; revise it to send a new version.",
+    "expired": "This proposal has expired; revise it to send a new version.",
+}
 
 
 def send_proposal(
@@ -49,33 +59,57 @@ def send_proposal(
             sent_at=sent_at,
         )
     )
-    link = SigningLink(
-        id=uuid7(),
-        proposal_id=proposal.id,
-        version=proposal.version,
-        contact_id=proposal.contact_id,
-        credential_id=uuid7(),
-    )
-    db.session.add(link)
-    db.session.add(
-        Credential(
-            id=link.credential_id,
-            organization_id=current_organization_id(),
-            kind="signing_link",
-            digest=secrets.digest(secrets.link_token(secret_key, link.id)),
-            subject_id=link.id,
-            label="client",
-        )
-    )
+    link = make_link(proposal, _contact(proposal).email or "", secret_key)
     move(proposal, PROPOSAL, "sent", type="sent", metadata={"version": proposal.version})
-    enqueue(
-        "sales.mail_signing_link",
-        link.id,
-        {"link_id": str(link.id)},
-        ordering_key=f"mail:proposal:{proposal.id}",
-    )
     db.session.flush()
     return link
+
+
+def resend_proposal(
+    values: Mapping[str, Any],
+    proposal_id: UUID,
+    secret_key: bytes,
+    *,
+    expected_row_version: int | None = None,
+) -> SigningLink:
+    """Mail the link of a sent proposal again, or a new one to another address.
+
+    That is `email` if it is given, else what the contact has now; the contact gets it too. The link
+    that went to the old address is dead then. Raises NotFound, StaleVersion, Expired, and Conflict
+    when the proposal waits for no signature, or the address is another contact's.
+    """
+    proposal = lock(Proposal, proposal_id, expected_row_version=expected_row_version)
+    if proposal.status != "sent":
+        raise Conflict(_INSTEAD_OF_RESENDING[proposal.status])
+    check_not_expired(proposal, "This proposal has expired; revise it to send a new version.")
+    contact = _contact(proposal)
+    if contact.deleted_at is not None:
+        raise Conflict("This contact was deleted; revise the proposal and name another.")
+    link = living_link(proposal)
+    before = address_of(link)
+    email = values.get("email") or contact.email or before
+    is_another = email.lower() != before.lower()
+    if is_another:
+        correct_email(contact.id, email)
+        link.revoked_at = now()
+        db.session.flush()  # one living link a version
+        link = make_link(proposal, email, secret_key)
+        proposal.opened_at = proposal.viewed_at = None
+    else:
+        mail_again(link)
+    touch(proposal)
+    told = {"version": proposal.version, "to_another_address": is_another}
+    record_activity(proposal, "resent", metadata=told)
+    db.session.flush()
+    return link
+
+
+def _contact(proposal: Proposal) -> Contact:
+    """Who shall sign a proposal that is sent, deleted or not. Raises Conflict if it is gone."""
+    contact = client_of(proposal)[1]
+    if contact is None:
+        raise Conflict("The contact is gone; revise the proposal and name another.")
+    return contact
 
 
 def revise_proposal(proposal_id: UUID, *, expected_row_version: int | None = None) -> Proposal:
@@ -149,19 +183,31 @@ def _decline(proposal: Proposal, reason: str) -> None:
 def linked_proposal() -> Proposal:
     """The proposal of the signing link that lets this caller in, locked.
 
-    Raises LinkReplaced when a newer version took the link's place, NotFound when it was deleted.
+    Raises LinkReplaced when another link took this one's place, NotFound when it was deleted.
     """
-    link = db.session.scalars(
-        select(SigningLink).where(
-            SigningLink.organization_id == current_organization_id(),
-            SigningLink.id == current_principal().subject_id,
+    organization_id = current_organization_id()
+    its_link = (SigningLink.organization_id == organization_id) & (
+        SigningLink.id == current_principal().subject_id
+    )
+    proposal = db.session.scalars(
+        select(Proposal)
+        .where(
+            Proposal.organization_id == organization_id,
+            Proposal.id == select(SigningLink.proposal_id).where(its_link).scalar_subquery(),
+            Proposal.deleted_at.is_(None),
         )
+        .with_for_update()
+        .execution_options(populate_existing=True)
     ).one_or_none()
-    if link is None:
+    if proposal is None:
         raise NotFound("This link is not known.")
-    proposal = lock(Proposal, link.proposal_id)
+    # Read under the lock: another link may have taken its place while that was waited for.
+    link = db.session.scalars(
+        select(SigningLink).where(its_link).execution_options(populate_existing=True)
+    ).one()
     if link.revoked_at is not None or link.version != proposal.version:
-        raise LinkReplaced()
+        is_revised = link.version != proposal.version
+        raise LinkReplaced() if is_revised else LinkReplaced(SENT_ELSEWHERE)
     return proposal
 
 
@@ -208,12 +254,12 @@ def _limit(proposal: Proposal) -> None:
         raise Invalid({"valid_until": [wrong]})
 
 
-def check_not_expired(proposal: Proposal) -> None:
-    """By the database's clock, after the lock was waited for. Raises Expired."""
+def check_not_expired(proposal: Proposal, advice: str | None = None) -> None:
+    """By the database's clock, after the lock was waited for. Raises Expired, with this advice."""
     if proposal.valid_until is not None:
         clock: dt.datetime = db.session.execute(select(func.clock_timestamp())).scalar_one()
         if clock >= proposal.valid_until:
-            raise Expired()
+            raise Expired(advice)
 
 
 def expire_proposals(limit: int = 500) -> int:
