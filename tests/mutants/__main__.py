@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from tests.mutants import access, database, drafting, jobs, rules
+from tests.mutants import access, database, drafting, jobs, patience, rules
 from tests.mutants.model import Mutant
 from tests.mutants.runner import (
     ROOT,
@@ -22,6 +22,7 @@ from tests.mutants.runner import (
 
 PARTS = {
     "The queue": jobs.MUTANTS,
+    "Patience and delivery": patience.MUTANTS,
     "The database": database.MUTANTS,
     "The rules": rules.MUTANTS,
     "What is promised": drafting.MUTANTS,

@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from models.db.base import db
 from models.jobs import MAX_ATTEMPTS
+from tests.pages.test_signing_form import form_for
 from tests.support.faults import owner_connection
 from tests.support.smtp import MailHost, mail_host
 from tests.support.tenants import Api, Tenant, a_proposal, a_signature, eventually
@@ -288,13 +289,14 @@ def test_the_link_of_a_proposal_that_was_deleted_meanwhile_is_not_mailed(
 
 
 def test_a_signature_that_waited_while_its_link_was_replaced_comes_too_late(
-    app: Flask, api: Api, anybody: Api, tenant: Tenant, host: MailHost
+    app: Flask, api: Api, tenant: Tenant, host: MailHost
 ) -> None:
     sent = api.send_proposal()
     with ThreadPoolExecutor(1) as pool, owner_connection(tenant) as resender:
         resender.execute("SELECT set_config('app.organization_id', %s, false)", (str(tenant.id),))
         resender.execute("SELECT FROM proposals WHERE id = %s FOR UPDATE", (sent["id"],))
-        signing = pool.submit(api.sign, sent, client=anybody)
+        form = form_for(sent)
+        signing = pool.submit(lambda: app.test_client().post(f"/sign/{sent['token']}", data=form))
         eventually(
             lambda: tenant.rows(
                 "SELECT FROM pg_stat_activity WHERE datname = current_database()"
@@ -305,8 +307,9 @@ def test_a_signature_that_waited_while_its_link_was_replaced_comes_too_late(
             "UPDATE signing_links SET revoked_at = now() WHERE proposal_id = %s", (sent["id"],)
         )
         resender.commit()
-        assert signing.result(10).status == 410
+        assert signing.result(10).status_code == 303
     assert tenant.count("signatures") == 0
+    assert app.test_client().get(f"/sign/{sent['token']}").status_code == 410
 
 
 def test_a_mail_server_away_for_longer_than_eight_tries_kills_no_mail(
