@@ -36,8 +36,8 @@ LOOK_FOR_BROKER_SECONDS = 2
 
 _END_LEASES = text(
     """UPDATE jobs SET lease_until = NULL,
-              state = CASE WHEN attempts >= max_attempts THEN 'dead' ELSE 'ready' END,
-              finished_at = CASE WHEN attempts >= max_attempts THEN clock_timestamp() END,
+              state = CASE WHEN attempts - excused >= max_attempts THEN 'dead' ELSE 'ready' END,
+              finished_at = CASE WHEN attempts - excused >= max_attempts THEN clock_timestamp() END,
               run_at = clock_timestamp(),
               last_error = 'Its worker did not come back before the lease ended.'
        WHERE state = 'running' AND lease_until < clock_timestamp()"""
