@@ -115,7 +115,7 @@ def test_what_is_shown_as_a_body_to_send_is_accepted(app: Flask) -> None:
             for key, value in content["example"].items()
         }
         if "email" in body:
-            body["email"] = f"{method}@example.com"
+            body["email"] = f"{operation['operationId']}@example.com"
         body.pop("content_sha256", None)
         answer = api.call(method.upper(), path.format(**ids), body)
         if answer.status >= 400:
