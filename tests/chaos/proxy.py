@@ -44,6 +44,7 @@ class Proxy:
     def __init__(self, target: Callable[[], int], *, is_postgres: bool = False) -> None:
         self.port = free_port()
         self.commits_cut = 0
+        self.connections = 0  # taken so far
         self._target, self._is_postgres = target, is_postgres
         self._delay = 0.0
         self._commits_to_cut = 0
@@ -123,6 +124,7 @@ class Proxy:
             self._open_gate.clear()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         try:
             await self._open_gate.wait()
             to_server = await asyncio.open_connection(HOST, self._target())
