@@ -7,6 +7,7 @@ crosses tenants.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from tests.support.tenants import Tenant, eventually
@@ -108,6 +109,37 @@ _TENANT_TABLES = """SELECT c.table_name AS name FROM information_schema.columns 
       AND t.table_type = 'BASE TABLE'"""
 
 
+# The mails that jobs ask for: how their Message-ID begins, to whom, and whether the job, done, must
+# have sent it. An owner is told only where the organization has one.
+_MAILS = """
+    WITH asked AS (
+      SELECT kind, state = 'done' AS is_done, dedupe_key,
+             (payload->>'link_id')::uuid AS link_id,
+             (payload->>'signature_id')::uuid AS signature_id
+      FROM jobs WHERE organization_id = %(organization_id)s AND kind LIKE 'sales.mail_%%'),
+    owner AS (
+      SELECT u.email FROM memberships m JOIN users u ON u.id = m.user_id
+      WHERE m.organization_id = %(organization_id)s AND m.role = 'owner' AND m.deleted_at IS NULL
+      ORDER BY m.created_at LIMIT 1)
+    SELECT 'signing_link.' || l.id AS key, c.email AS recipient,
+           is_done AND l.revoked_at IS NULL AS is_due
+    FROM asked JOIN signing_links l ON l.id = link_id
+    JOIN contacts c ON c.organization_id = l.organization_id AND c.id = l.contact_id
+    WHERE l.organization_id = %(organization_id)s AND kind = 'sales.mail_signing_link'
+    UNION ALL
+    SELECT 'signed_client.' || s.id, c.email, is_done
+    FROM asked JOIN signatures s ON s.id = signature_id
+    JOIN proposals p ON p.organization_id = s.organization_id AND p.id = s.proposal_id
+    JOIN contacts c ON c.organization_id = p.organization_id AND c.id = p.contact_id
+    WHERE s.organization_id = %(organization_id)s AND kind = 'sales.mail_signed'
+    UNION ALL
+    SELECT 'signed_owner.' || signature_id, owner.email, is_done FROM asked CROSS JOIN owner
+    WHERE kind = 'sales.mail_signed_owner'
+    UNION ALL
+    SELECT 'declined_owner.' || replace(dedupe_key, ':', '.'), owner.email, is_done
+    FROM asked CROSS JOIN owner WHERE kind = 'sales.mail_declined'"""
+
+
 def violations(tenant: Tenant) -> list[str]:
     """What contradicts the rules in the tenant's records, in words; empty when all is well."""
     found = []
@@ -125,6 +157,25 @@ def crossings(tenant: Tenant, foreign_words: str) -> list[str]:
         if n := tenant.count(f"{table['name']} t", condition, word=foreign_words):
             found.append(f"{n} rows of {table['name']} hold another tenant's words")
     return found
+
+
+def mails(tenant: Tenant) -> dict[tuple[str, str], bool]:
+    """The mails that were asked for, by the beginning of their Message-ID and the recipient, and
+    whether each must have been sent by now."""
+    return {(row["key"], row["recipient"]): row["is_due"] for row in tenant.rows(_MAILS)}
+
+
+def mail_violations(
+    tenants: Sequence[Tenant], received: Collection[tuple[str, str]]
+) -> tuple[list[str], list[str]]:
+    """The mails that are done and were not received, and those that nobody asked for."""
+    asked = {mail: is_due for tenant in tenants for mail, is_due in mails(tenant).items()}
+    lost = [mail for mail, is_due in asked.items() if is_due and mail not in received]
+    strange = [mail for mail in received if mail not in asked]
+    return (
+        [f"the mail {key} to {recipient} was not received" for key, recipient in lost],
+        [f"nobody asked for the mail {key} to {recipient}" for key, recipient in strange],
+    )
 
 
 def unfinished(tenant: Tenant) -> list[dict[str, Any]]:
