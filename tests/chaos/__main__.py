@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 
 import tasks
-from tests.chaos.report import document, summary, table
-from tests.chaos.run import Plan, Run
+from tests.chaos.plan import Plan
+from tests.chaos.report import document, summary, table, waits_table
+from tests.chaos.run import Run
 from webapp.devstack.processes import StartError
 from webapp.devstack.supervisor import StopRequested
 
@@ -47,7 +48,7 @@ def main() -> int:
     except StopRequested:
         print("stopped", file=sys.stderr)
         return 2
-    print(f"\n{table(result)}\n\n{summary(result)}")
+    print(f"\n{table(result)}\n\n{waits_table(result)}\n\n{summary(result)}")
     print(f"- {'passed' if result.passed else 'FAILED'} in {time.monotonic() - begin:.0f} s")
     report = options.report
     if report is None and result.passed and options.minutes >= KEPT_MINUTES:

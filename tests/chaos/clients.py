@@ -1,7 +1,8 @@
 """Clients that drive the product and keep a log of what they asked for and what they were told.
 
-Every request is written down (fsync) before it is sent and again when its answer came, so the log
-is what a caller could prove. A request without an answer is sent again with the same key.
+Every request that changes something is written down (fsync) before it is sent and again when its
+answer came, so the log is what a caller could prove. A request without an answer is sent again with
+the same key.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from tests.support.tenants import a_signature
 CONNECT_SECONDS, ANSWER_SECONDS = 3.0, 12.0
 PATIENCE_SECONDS = 120.0  # how long one operation is tried
 PREFERENCES = ("respond-async", "wait=3", "")
+READ = "read"  # the kind of operation that changes nothing
 
 
 class Unacknowledged(Exception):
@@ -49,6 +51,16 @@ class Journal:
         os.close(self._file)
 
 
+@dataclass(frozen=True)
+class TurnedAway:
+    """A signature that was answered 429 or 503: when it was sent and answered (time.time())."""
+
+    sent: float
+    answered: float
+    status: int
+    text: str
+
+
 @dataclass
 class Tally:
     """What all clients count together, for the progress line and the end."""
@@ -56,6 +68,7 @@ class Tally:
     acknowledged: dict[str, int] = field(default_factory=dict)
     refusals: list[str] = field(default_factory=list)
     leaks: list[str] = field(default_factory=list)
+    turned_away: list[TurnedAway] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, kind: str) -> None:
@@ -105,7 +118,8 @@ class Caller:
         deadline, attempt = time.monotonic() + PATIENCE_SECONDS, 0
         while time.monotonic() < deadline:
             attempt += 1
-            self._journal.write(phase="intent", attempt=attempt, **told)
+            self._write(phase="intent", attempt=attempt, **told)
+            sent = time.time()
             try:
                 answer = self._http.request(
                     method,
@@ -115,10 +129,10 @@ class Caller:
                     timeout=(CONNECT_SECONDS, ANSWER_SECONDS),
                 )
             except requests.RequestException as error:
-                self._journal.write(phase="outcome", error=type(error).__name__, **told)
+                self._write(phase="outcome", error=type(error).__name__, **told)
             else:
                 acknowledged = answer.status_code < 300
-                self._journal.write(
+                self._write(
                     phase="outcome", status=answer.status_code, acknowledged=acknowledged, **told
                 )
                 if self._foreign in answer.text:
@@ -126,6 +140,10 @@ class Caller:
                 if acknowledged:
                     self._tally.count(kind)
                     return answer.json()
+                if kind == "sign" and answer.status_code in (429, 503):
+                    self._tally.turned_away.append(
+                        TurnedAway(sent, time.time(), answer.status_code, answer.text[:200])
+                    )
                 if answer.status_code != 429 and answer.status_code < 500:
                     reason = f"{kind} try {attempt}: {answer.status_code} {answer.text[:300]}"
                     self._tally.refusals.append(reason)
@@ -134,8 +152,12 @@ class Caller:
             time.sleep(pause * random.uniform(0.5, 1.0))
         raise Unacknowledged(f"{kind} {subject}")
 
-    def send_proposal(self, items: int, **changes: Any) -> dict[str, Any]:
-        """A proposal that waits to be signed, with its `token`."""
+    def _write(self, *, kind: str, **entry: Any) -> None:
+        if kind != READ:
+            self._journal.write(kind=kind, **entry)
+
+    def create_proposal(self, items: int, **changes: Any) -> dict[str, Any]:
+        """A draft, for a client of its own."""
         name = f"{self.canary} {uuid4().hex}"
         body = {
             "name": name,
@@ -149,10 +171,19 @@ class Caller:
             "items": [{"name": f"{self.canary} {n}", "price": "250.00"} for n in range(items)],
             **changes,
         }
-        made = self.do("create proposal", name, "POST", "/api/proposals", body)
-        path = f"/api/proposals/{made['id']}/send"
-        sent: dict[str, Any] = self.do("send proposal", made["id"], "POST", path)
-        return {**sent, "token": sent["signing_url"].rsplit("/", 1)[1], "items": items}
+        made: dict[str, Any] = self.do("create proposal", name, "POST", "/api/proposals", body)
+        return {**made, "items": items, "address": body["contact"]["email"]}
+
+    def send(self, draft: dict[str, Any]) -> dict[str, Any]:
+        """Send a draft; it waits to be signed, with its `token`."""
+        path = f"/api/proposals/{draft['id']}/send"
+        sent: dict[str, Any] = self.do("send proposal", draft["id"], "POST", path)
+        token = sent["signing_url"].rsplit("/", 1)[1]
+        return {**sent, "token": token, "items": draft["items"], "address": draft["address"]}
+
+    def send_proposal(self, items: int, **changes: Any) -> dict[str, Any]:
+        """A proposal that waits to be signed, with its `token`."""
+        return self.send(self.create_proposal(items, **changes))
 
     def sign(self, proposal: dict[str, Any], *, prefer: str, key: str | None = None) -> Any:
         """Sign as the client who holds the link."""
@@ -173,7 +204,7 @@ class Caller:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             found: dict[str, Any] = self.do(
-                "read", proposal_id, "GET", f"/api/proposals/{proposal_id}"
+                READ, proposal_id, "GET", f"/api/proposals/{proposal_id}"
             )
             if found["converted_engagement_id"] and found["converted_order_id"]:
                 return found
@@ -182,7 +213,7 @@ class Caller:
 
 
 class Client(threading.Thread):
-    """Goes through whole flows, one after the other, until told to stop."""
+    """Does `_flow` again and again, at a pace, until told to stop."""
 
     def __init__(
         self, name: str, caller: Caller, stop: threading.Event, seed: int, seconds_a_flow: float
@@ -195,6 +226,7 @@ class Client(threading.Thread):
         self._seconds_a_flow = seconds_a_flow
 
     def run(self) -> None:
+        self._stop_asked.wait(self._random.uniform(0, self._seconds_a_flow))
         while not self._stop_asked.is_set():
             begin = time.monotonic()
             try:
@@ -206,18 +238,25 @@ class Client(threading.Thread):
             self._stop_asked.wait(max(0.0, begin + self._seconds_a_flow - time.monotonic()))
 
     def _flow(self) -> None:
+        raise NotImplementedError
+
+
+class FlowClient(Client):
+    """Goes through whole flows."""
+
+    def _flow(self) -> None:
         """Send, view, sign; then messages, a pause and a step in what the signature made."""
         caller, chance = self.caller, self._random.random
         proposal = caller.send_proposal(self._random.randint(1, 3))
         path = f"/api/public/proposals/{proposal['token']}"
-        caller.do("read", proposal["id"], "GET", path, public=True)
+        caller.do(READ, proposal["id"], "GET", path, public=True)
         prefer, key = self._random.choice(PREFERENCES), uuid4().hex
         caller.sign(proposal, prefer=prefer, key=key)
         if chance() < 0.1:  # an answer that came is asked for again
             caller.sign(proposal, prefer=prefer, key=key)
         signed = caller.wait_until_fulfilled(proposal["id"])
         engagement_id = signed["converted_engagement_id"]
-        engagement = caller.do("read", engagement_id, "GET", f"/api/engagements/{engagement_id}")
+        engagement = caller.do(READ, engagement_id, "GET", f"/api/engagements/{engagement_id}")
         conversation = self._random.choice(engagement["conversations"])
         for _ in range(2):
             self._write(conversation["project_id"], conversation["id"], chance() < 0.3)
@@ -248,3 +287,12 @@ class Client(threading.Thread):
     def _move(self, project_id: str, status: str) -> None:
         path = f"/api/projects/{project_id}"
         self.caller.do("status", project_id, "PUT", path, {"status": status}, to=status)
+
+
+class AwaitingClient(Client):
+    """Signs, awaits its engagement, and only then signs again."""
+
+    def _flow(self) -> None:
+        proposal = self.caller.send_proposal(1)
+        self.caller.sign(proposal, prefer="respond-async")
+        self.caller.wait_until_fulfilled(proposal["id"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import time
 from collections.abc import Callable
@@ -12,24 +13,57 @@ from dataclasses import dataclass
 import redis
 
 from tests.chaos.arena import Arena
+from tests.chaos.burst import burst, kill_valkey
+from tests.chaos.noisy import noisy_organization
+from tests.chaos.plan import Plan
 from tests.chaos.poison import poison_a_job
+from tests.chaos.smtp import Mode
+from tests.chaos.storm import STORM_NAMES
 
 PROCESS_BOUND, POSTGRES_BOUND = 15.0, 30.0
 BEYOND_LEASES = 12.0  # seconds; a lease lasts 8 (tasks/runtime/jobs.py)
 
 Inject = Callable[[Arena], None]
+Ready = Callable[[Arena], bool]
+
+
+def _always(_arena: Arena) -> bool:
+    return True
+
+
+def _mail_server_is_up(arena: Arena) -> bool:
+    return arena.stack.smtp.mode == "up"
+
+
+def _can_be(mode: Mode) -> Ready:
+    """Whether the mail server may be so: it is itself, and will be again well before the end."""
+
+    def ready(arena: Arena) -> bool:
+        needed = arena.plan.mail_seconds(mode) + arena.plan.mail_rest
+        return _mail_server_is_up(arena) and time.monotonic() + needed < arena.ends
+
+    return ready
+
+
+def _can_burst(arena: Arena) -> bool:
+    return arena.to_sign.is_full or not arena.plan.is_long
+
+
+def _can_be_noisy(arena: Arena) -> bool:
+    return _mail_server_is_up(arena) and (arena.to_send.is_full or not arena.plan.is_long)
 
 
 @dataclass(frozen=True)
 class Fault:
     """One way to break the stack. `inject` returns when the fault is over or has been set off;
-    recovery is counted from then on."""
+    recovery is counted from then on. While it is not `ready`, others come first."""
 
     name: str
     inject: Inject
     bound: float = PROCESS_BOUND
+    ready: Ready = _always
     long: bool = False  # takes half a minute: left out of short runs
-    early: bool = False  # among the first after the storm of a short run
+    early: int = 0  # the more, the sooner after the storm of a short run
 
 
 def _send(name: str, number: signal.Signals) -> Inject:
@@ -59,11 +93,6 @@ def _flush(arena: Arena) -> None:
         client.flushall()
 
 
-def _kill_valkey(arena: Arena) -> None:
-    if arena.stack.valkey.pid is not None:
-        os.kill(arena.stack.valkey.pid, signal.SIGKILL)
-
-
 def _freeze_valkey(arena: Arena) -> None:
     pid = arena.stack.valkey.pid
     if pid is not None:
@@ -89,10 +118,7 @@ def _delay_valkey(arena: Arena) -> None:
 
 
 def _stop_postgres(arena: Arena) -> None:
-    """Immediate shutdown: no checkpoint; the next start recovers from the log."""
-    if arena.stack.postgres.pid is not None:
-        with suppress(ProcessLookupError):
-            os.kill(arena.stack.postgres.pid, signal.SIGQUIT)
+    arena.stack.stop_postgres()
 
 
 def _cut_commits(arena: Arena) -> None:
@@ -106,10 +132,15 @@ def _valkey_dead(arena: Arena) -> None:
     """Kill it and refuse every connection: the dispatcher has to run the jobs itself."""
     begin = time.time()
     arena.stack.valkey_proxy.refuse()
-    _kill_valkey(arena)
-    time.sleep(arena.dead_seconds)
+    kill_valkey(arena)
+    time.sleep(arena.plan.dead_seconds)
     arena.without_valkey.append((begin, time.time()))
     arena.stack.valkey_proxy.accept()
+
+
+def _mail_server(mode: Mode) -> Inject:
+    """It goes on so while other faults are injected, and ends by itself."""
+    return lambda arena: arena.stack.smtp.put(mode, arena.plan.mail_seconds(mode))
 
 
 FAULTS = (
@@ -117,19 +148,40 @@ FAULTS = (
       for name in ("web", "worker", "beat", "dispatcher")),
     *(Fault(f"{name} SIGTERM", _send(name, signal.SIGTERM))
       for name in ("web", "worker", "beat", "dispatcher")),
-    *(Fault(f"{name} SIGSTOP, SIGCONT", _freeze(name, 1, 5), early=True)
+    *(Fault(f"{name} SIGSTOP, SIGCONT", _freeze(name, 1, 5), early=1)
       for name in ("web", "worker", "beat", "dispatcher")),
     Fault("worker SIGSTOP beyond its leases", _freeze("worker", BEYOND_LEASES, BEYOND_LEASES + 3)),
     Fault("web child SIGKILL", _kill_child("web")),
     Fault("worker child SIGKILL", _kill_child("worker")),
-    Fault("Valkey FLUSHALL", _flush, early=True),
-    Fault("Valkey SIGKILL", _kill_valkey),
-    Fault("Valkey frozen", _freeze_valkey, early=True),
+    Fault("Valkey FLUSHALL", _flush, early=1),
+    Fault("Valkey SIGKILL", kill_valkey),
+    Fault("Valkey frozen", _freeze_valkey, early=1),
     Fault("Valkey black-holed", _hold_valkey),
     Fault("Valkey connections dropped", _drop_valkey),
     Fault("Valkey slow", _delay_valkey),
     Fault("PostgreSQL immediate stop", _stop_postgres, POSTGRES_BOUND),
-    Fault("PostgreSQL cut after COMMIT", _cut_commits, early=True),
+    Fault("PostgreSQL cut after COMMIT", _cut_commits, early=1),
     Fault("Valkey dead throughout", _valkey_dead),
     Fault("poison job", poison_a_job, long=True),
+    Fault("mail server dead", _mail_server("dead"), ready=_can_be("dead"), long=True),
+    Fault("mail server slow", _mail_server("slow"), ready=_can_be("slow"), long=True),
+    Fault("mail server hanging", _mail_server("hanging"), ready=_can_be("hanging"), long=True),
+    Fault("burst, Valkey SIGKILL", burst, ready=_can_burst, early=3),
+    Fault("noisy organization", noisy_organization, ready=_can_be_noisy, early=2),
 )  # fmt: skip
+
+
+def bag(plan: Plan, chance: random.Random) -> list[Fault]:
+    """Faults to take, the last first, until none is left or the time is over."""
+    some = [f for f in FAULTS if plan.is_long or not (f.long or f.name in STORM_NAMES)]
+    chance.shuffle(some)
+    # Short runs end before all had their turn.
+    return some if plan.is_long else sorted(some, key=lambda fault: fault.early)
+
+
+def take(faults: list[Fault], arena: Arena) -> Fault | None:
+    """Take out the last that is ready; None when none is."""
+    for n in reversed(range(len(faults))):
+        if faults[n].ready(arena):
+            return faults.pop(n)
+    return None

@@ -37,6 +37,7 @@ def poison_a_job(arena: Arena) -> None:
     caller.sign(first, prefer="respond-async")
     engagement_id = caller.wait_until_fulfilled(first["id"])["converted_engagement_id"]
     poisoned = caller.send_proposal(1, engagement_id=engagement_id, allow_other_company=True)
+    arena.poisoned.add(poisoned["id"])
     with stack.connect() as holder, holder.transaction():
         # Not FOR UPDATE: rows that refer to the engagement may be written by others.
         holder.execute("SELECT 1 FROM engagements WHERE id = %s FOR NO KEY UPDATE", [engagement_id])

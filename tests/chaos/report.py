@@ -9,6 +9,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from tests.chaos.arena import Burst
+from tests.chaos.latency import Bounds, Waits
 from tests.chaos.verdict import Miss, Operation
 
 BEFORE = "(before the first fault)"
@@ -29,6 +31,18 @@ class Injected:
     bound: float
 
 
+@dataclass(frozen=True)
+class Mails:
+    """How many mails were asked for and came, and what came more than once, lost or unasked."""
+
+    asked: int
+    received: int
+    again: int
+    connections: int
+    lost: list[str]
+    strange: list[str]
+
+
 @dataclass
 class Result:
     """Everything a run measured; `failures` says in words what was not as promised."""
@@ -44,6 +58,14 @@ class Result:
     commits_cut: int = 0
     poison_kills: int = 0
     storm: int = 0  # how many of `injected`, the first, were kills of the storm
+    # of parts of the signatures, with their bounds where they have any, and at last of all
+    waits: list[tuple[str, Waits, Bounds | None]] = field(default_factory=list)
+    until_quiet: float = 0.0  # seconds from the last fault until all was done
+    postgres_down: float = 0.0  # seconds
+    bursts: list[Burst] = field(default_factory=list)
+    turned_away: int = 0
+    quiet_waits: list[float] = field(default_factory=list)
+    mails: Mails | None = None
 
     @property
     def acknowledged(self) -> dict[str, int]:
@@ -123,6 +145,26 @@ def table(result: Result) -> str:
     return "\n".join(lines)
 
 
+def waits_table(result: Result) -> str:
+    """How long the signatures waited, as a table in Markdown."""
+    lines = [
+        "| Signature → engagement | Number | p50 | p99 | Bound | Worst | Bound"
+        " | Overtaken | Bound |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for name, found, bounds in result.waits:
+        p99, worst, overtaken = (
+            (f"{bounds.p99:g} s", f"{bounds.worst:g} s", f"{bounds.overtaken:g} s")
+            if bounds
+            else ("", "", "")
+        )
+        lines.append(
+            f"| {name} | {found.count} | {found.p50:.2f} s | {found.p99:.1f} s | {p99} |"
+            f" {found.worst:.1f} s | {worst} | {found.overtaken:.1f} s | {overtaken} |"
+        )
+    return "\n".join(lines)
+
+
 def summary(result: Result) -> str:
     """Totals, and what failed, as lines."""
     counts = result.acknowledged
@@ -150,6 +192,7 @@ def summary(result: Result) -> str:
             "- with Valkey dead throughout, the slowest signature was carried out in "
             f"{result.slowest_without_valkey:.1f} s (bound: 15 s)"
         )
+    lines += _under_pressure(result)
     lines.append(
         f"- lost: {sum(miss.count for miss in result.lost)},"
         f" doubled: {sum(miss.count for miss in result.doubled)}"
@@ -158,6 +201,35 @@ def summary(result: Result) -> str:
     details += [f"doubled: {miss.text}" for miss in result.doubled]
     lines += [f"- FAILED: {text}" for text in [*details, *result.failures][:50]]
     return "\n".join(lines)
+
+
+def _under_pressure(result: Result) -> list[str]:
+    """What bursts, mails and neighbours did, and how long the signatures waited."""
+    lines = [
+        f"- a burst: {one.count} signatures in {one.end - one.begin:.0f} s, each offered at most"
+        f" {one.behind:.1f} s after its time; the slowest answer took {one.slowest:.1f} s"
+        for one in result.bursts
+    ]
+    if result.quiet_waits:
+        lines.append(
+            "- beside a noisy organization, each mail taking 4 s, the slowest of"
+            f" {len(result.quiet_waits)} mails of a quiet one came after"
+            f" {max(result.quiet_waits):.1f} s (bound: 20 s)"
+        )
+    if (mails := result.mails) is not None:
+        lines.append(
+            f"- mails: {mails.asked} asked for, {mails.received} came in {mails.connections}"
+            f" connections, {mails.again} of them more than once; lost: {len(mails.lost)}, nobody"
+            f" asked for: {len(mails.strange)}"
+        )
+    for _, waits, _ in result.waits[-1:]:
+        lines.append(
+            f"- from signature to engagement, without the {result.postgres_down:.0f} s in which"
+            f" PostgreSQL was down: {waits.p50:.2f} s (p50), {waits.p99:.1f} s (p99),"
+            f" {waits.worst:.1f} s (worst); signatures refused for load: {result.turned_away}"
+        )
+        lines.append(f"- from the last fault until all was done: {result.until_quiet:.0f} s")
+    return lines
 
 
 def document(result: Result) -> str:
@@ -171,6 +243,11 @@ docs/explanation/faults.md says what each fault does, what is expected, and how 
 
 {summary(result)}
 - outcome: **{outcome}**
+
+{waits_table(result)}
+
+The times are the database's, without those in which PostgreSQL itself was down. *Overtaken* is by
+how long at most a signature was carried out after a younger one.
 
 {table(result)}
 

@@ -2,81 +2,37 @@
 
 from __future__ import annotations
 
-import math
 import random
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from tests.chaos.arena import Arena
-from tests.chaos.clients import Caller, Client, Journal, Tally
-from tests.chaos.faults import FAULTS, POSTGRES_BOUND, Fault
+from tests.chaos.burst import BURST_TENANT
+from tests.chaos.clients import AwaitingClient, Caller, Client, FlowClient, Journal, Tally
+from tests.chaos.faults import POSTGRES_BOUND, Fault, bag, take
+from tests.chaos.judge import canary, judge
+from tests.chaos.latency import oldest_wait
+from tests.chaos.noisy import NOISY_TENANT
+from tests.chaos.plan import Plan
 from tests.chaos.probe import Probe
 from tests.chaos.report import Injected, Result
 from tests.chaos.stack import ChaosStack
-from tests.chaos.storm import NAMES, storm
-from tests.chaos.verdict import compare, operations
-from tests.support.oracle import crossings, unfinished, violations
+from tests.chaos.stock import Stock
+from tests.chaos.storm import storm
+from tests.support.oracle import unfinished
 from tests.support.tenants import Tenant
 
-TENANTS = 2
-CLIENTS_A_TENANT = 5
-QUIET_SECONDS = 120.0
-SIGNED_SECONDS = 15.0
-LONG_MINUTES = 5.0  # from here on: fault after fault, each alone; below: a storm, then a few
-STORM_SHARE = 3 / 4  # of a short run
-KILLS_A_MINUTE = 7  # of a short run, for each class of processes
+TENANTS = 4  # two whose clients work throughout, a noisy and a quiet one
+TENANTS_AT_WORK = 2
+FLOW_CLIENTS, AWAITING_CLIENTS = 5, 8  # of each of those
+END_SECONDS = 120.0  # for the clients' last flows
 PROGRESS_SECONDS = 5.0
 
-# Those whose hint was in the broker when it died wait as well.
-_SLOWEST = """SELECT max(extract(epoch FROM finished_at - created_at))::float AS seconds FROM jobs
-    WHERE kind = 'sales.fulfil_signature' AND finished_at >= to_timestamp(%s)
-      AND created_at <= to_timestamp(%s)"""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How long, how dense; everything random follows from `seed`."""
-
-    minutes: float
-    seed: int
-
-    @property
-    def is_long(self) -> bool:
-        return self.minutes >= LONG_MINUTES
-
-    @property
-    def pause(self) -> tuple[float, float]:
-        """The least and the most seconds from the end of one fault to the next, unless the stack
-        takes longer to work again: that is waited for."""
-        return (5.0, 14.0) if self.is_long else (0.5, 2.0)
-
-    @property
-    def storm_seconds(self) -> float:
-        return 0.0 if self.is_long else 60 * self.minutes * STORM_SHARE
-
-    @property
-    def kills(self) -> int:
-        """How often the storm kills each class of processes."""
-        return math.ceil(KILLS_A_MINUTE * self.minutes)
-
-    def bag(self, chance: random.Random) -> list[Fault]:
-        """Faults to take from the end, until the bag is empty or the time is over."""
-        bag = [f for f in FAULTS if self.is_long or not (f.long or f.name in NAMES)]
-        chance.shuffle(bag)
-        # Short runs end before all had their turn.
-        return bag if self.is_long else sorted(bag, key=lambda fault: fault.early)
-
-    @property
-    def dead_seconds(self) -> float:
-        """How long Valkey stays dead: past the dispatcher's 10 s of patience."""
-        return 45.0 if self.is_long else 14.0
-
-    @property
-    def seconds_a_flow(self) -> float:
-        """The pace of each client: bounds the load."""
-        return 2.2 if self.is_long else 1.6
+# A mail that was tried while its server was away waits for minutes; the run does not.
+_MAILS_DUE = """UPDATE jobs SET run_at = clock_timestamp(), publish_after = clock_timestamp()
+    WHERE kind LIKE 'sales.mail_%%' AND state = 'ready' AND run_at > clock_timestamp()"""
+MAILS_DUE_EVERY = 5.0  # seconds, while waiting for the end
 
 
 class Run:
@@ -100,27 +56,11 @@ class Run:
             self._journals.mkdir()
             self._begin = time.monotonic()
             tenants = [Tenant.create(stack.app, f"Firm {n}") for n in range(TENANTS)]
-            clients = [
-                Client(
-                    f"{number}-{n}",
-                    self._caller(stack, tenants, number, f"{number}-{n}"),
-                    self._stop,
-                    self._chance.randrange(2**32),
-                    self._plan.seconds_a_flow,
-                )
-                for number in range(TENANTS)
-                for n in range(CLIENTS_A_TENANT)
-            ]
-            probe = Probe(stack, self._caller(stack, tenants, 0, "0-probe"), tenants[0].id)
-            arena = Arena(
-                stack,
-                tenants[0],
-                self._caller(stack, tenants, 0, "0-faults"),
-                self._chance,
-                self._plan.dead_seconds,
-            )
-            progress = threading.Thread(target=self._tell, daemon=True)
-            for thread in (*clients, progress):
+            clients = self._clients(stack, tenants)
+            probe = Probe(stack, self._caller(stack, tenants, 0, "probe"), tenants[0].id)
+            arena = self._arena(stack, tenants)
+            progress = threading.Thread(target=self._tell, args=[stack], daemon=True)
+            for thread in (*clients, arena.to_sign, arena.to_send, progress):
                 thread.start()
             try:
                 self._now = "no fault yet"
@@ -130,20 +70,73 @@ class Run:
                 stack.resume_all()
             finally:
                 self._stop.set()
-            for client in clients:
-                client.join(QUIET_SECONDS)
+            over = time.monotonic()
+            for client in (*clients, arena.to_sign, arena.to_send):
+                client.join(END_SECONDS)
                 if client.is_alive():
                     self._failures.append(f"client {client.name} did not come to an end")
                 self._failures += [f"client {client.name}: {text}" for text in client.problems]
-            self._wait_until_quiet(tenants)
-            return self._judge(stack, tenants, arena)
+            self._wait_until_quiet(stack, tenants)
+            until_quiet = time.monotonic() - over
+            result = judge(
+                arena, tenants, self._journals, self._tally, self._injected, self._failures
+            )
+            result.storm, result.until_quiet = self._stormed, until_quiet
+            return result
+
+    def _clients(self, stack: ChaosStack, tenants: list[Tenant]) -> list[Client]:
+        """Those that work throughout: the ones go through whole flows, the others only sign."""
+        made: list[Client] = []
+        for kind, count, pace in (
+            (FlowClient, FLOW_CLIENTS, self._plan.seconds_a_flow),
+            (AwaitingClient, AWAITING_CLIENTS, self._plan.seconds_a_signature),
+        ):
+            for number in range(TENANTS_AT_WORK):
+                for n in range(count):
+                    caller = self._caller(stack, tenants, number, f"{kind.__name__}-{n}")
+                    seed = self._chance.randrange(2**32)
+                    made.append(
+                        kind(f"{number}-{kind.__name__}-{n}", caller, self._stop, seed, pace)
+                    )
+        return made
+
+    def _arena(self, stack: ChaosStack, tenants: list[Tenant]) -> Arena:
+        plan = self._plan
+
+        def hire(number: int, name: str) -> Caller:
+            return self._caller(stack, tenants, number, name)
+
+        signer, sender = hire(BURST_TENANT, "prepare"), hire(NOISY_TENANT, "prepare")
+        return Arena(
+            stack,
+            plan,
+            tenants[0],
+            hire(0, "faults"),
+            hire,
+            Stock(
+                "proposals to be signed",
+                lambda: signer.send_proposal(1),
+                plan.burst[0],
+                plan.preparing_seconds,
+                self._stop,
+            ),
+            Stock(
+                "proposals to be sent",
+                lambda: sender.create_proposal(1),
+                plan.noise[0],
+                plan.preparing_seconds,
+                self._stop,
+            ),
+            self._chance,
+            ends=self._begin + plan.seconds,
+        )
 
     def _caller(self, stack: ChaosStack, tenants: list[Tenant], number: int, name: str) -> Caller:
         other = (number + 1) % len(tenants)
         return Caller(
             stack.base_url,
             tenants[number].api_key,
-            Journal(self._journals / f"{name}.jsonl"),
+            Journal(self._journals / f"{number}-{name}.jsonl"),
             self._tally,
             canary(number),
             canary(other),
@@ -154,19 +147,24 @@ class Run:
         random order, in a long run again and again."""
         if not self._plan.is_long:
             self._storm(arena, probe)
-        end = time.monotonic() + 60 * self._plan.minutes - self._plan.storm_seconds
-        bag = self._plan.bag(self._chance)
-        while bag and time.monotonic() < end:
-            over = self._one(bag.pop(), arena, probe)
+        faults = bag(self._plan, self._chance)
+        while time.monotonic() < arena.ends:
+            fault = take(faults, arena)
+            if fault is None:
+                if self._plan.is_long:
+                    faults = bag(self._plan, self._chance) + faults
+                elif not faults:
+                    return
+                arena.stack.supervisor.pause(0.2)
+                continue
+            over = self._one(fault, arena, probe)
             next_at = over + self._chance.uniform(*self._plan.pause)
             arena.stack.supervisor.pause(max(0.0, next_at - time.monotonic()))
-            if not bag and self._plan.is_long:
-                bag = self._plan.bag(self._chance)
 
     def _storm(self, arena: Arena, probe: Probe) -> None:
         self._now = "storm"
         storm(arena, self._plan.kills, self._plan.storm_seconds, self._injected)
-        self._stormed = len(self._injected)
+        self._stormed, arena.calm_from = len(self._injected), time.time()
         for fault in self._injected:
             self._check(fault)
         try:
@@ -204,59 +202,31 @@ class Run:
                 f" {fault.last} worked after {fault.recovery:.1f} s, not within {fault.bound:.0f} s"
             )
 
-    def _wait_until_quiet(self, tenants: list[Tenant]) -> None:
-        deadline = time.monotonic() + QUIET_SECONDS
+    def _wait_until_quiet(self, stack: ChaosStack, tenants: list[Tenant]) -> None:
+        begin, mails_due_at = time.monotonic(), 0.0
         while any(unfinished(tenant) for tenant in tenants):
-            if time.monotonic() > deadline:
-                self._failures.append(f"jobs are left after {QUIET_SECONDS:.0f} s of quiet")
+            if time.monotonic() > begin + self._plan.quiet_seconds:
+                self._failures.append(
+                    f"jobs are left after {self._plan.quiet_seconds:.0f} s of quiet"
+                )
                 return
+            if time.monotonic() > mails_due_at:
+                stack.query(_MAILS_DUE)
+                mails_due_at = time.monotonic() + MAILS_DUE_EVERY
             time.sleep(0.5)
 
-    def _judge(self, stack: ChaosStack, tenants: list[Tenant], arena: Arena) -> Result:
-        result = Result(self._plan.seed, 60 * self._plan.minutes, self._injected, [], [], [])
-        result.failures = [*self._failures, *arena.findings, *self._tally.leaks]
-        result.commits_cut = stack.postgres_proxy.commits_cut
-        result.poison_kills = arena.poison_kills
-        result.storm = self._stormed
-        for number, tenant in enumerate(tenants):
-            told = operations(sorted(self._journals.glob(f"{number}-*.jsonl")))
-            lost, doubled = compare(tenant, told)
-            result.operations += told
-            result.lost += lost
-            result.doubled += doubled
-            others = crossings(tenant, canary((number + 1) % TENANTS))
-            result.failures += [
-                f"tenant {number}: {text}" for text in [*violations(tenant), *others]
-            ]
-        slowest = [
-            row["seconds"]
-            for stretch in arena.without_valkey
-            for row in stack.query(_SLOWEST, stretch)
-            if row["seconds"] is not None
-        ]
-        if slowest:
-            result.slowest_without_valkey = max(slowest)
-            if max(slowest) > SIGNED_SECONDS:
-                result.failures.append(
-                    f"with Valkey dead a signature took {max(slowest):.1f} s to be carried out"
-                )
-        return result
-
-    def _tell(self) -> None:
+    def _tell(self, stack: ChaosStack) -> None:
         """The live progress line."""
         while not self._stop.wait(PROGRESS_SECONDS):
             told = self._tally.acknowledged
             worst = max((fault.recovery for fault in self._injected), default=0.0)
+            waits = oldest_wait(stack)
             print(
                 f"{time.monotonic() - self._begin:6.0f} s"
                 f"  {told.get('sign', 0):5} signed  {told.get('message', 0):5} messages"
                 f"  {told.get('status', 0) + told.get('advance', 0):5} moves"
+                f"  oldest waits {'     ?' if waits is None else f'{waits:4.1f} s'}"
                 f"  {len(self._injected):3} faults  worst {worst:4.1f} s"
                 f"  {len(self._failures)} failures  | {self._now}",
                 flush=True,
             )
-
-
-def canary(number: int) -> str:
-    """The word in everything that tenant `number` writes."""
-    return f"canary{number}bird"

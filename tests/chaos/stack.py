@@ -1,4 +1,4 @@
-"""The stack as `make run` runs it, in a folder and on ports of its own, behind two proxies.
+"""The stack as `make run` runs it, in a folder and on ports of its own, behind proxies.
 
 The product's supervisor starts and restarts every process, so its restarts are what is measured.
 """
@@ -10,6 +10,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -24,6 +25,7 @@ from psycopg.rows import dict_row
 
 from models.db.base import db
 from tests.chaos.proxy import Proxy
+from tests.chaos.smtp import SmtpServer
 from tests.support.stack import Stack
 from webapp import create_app
 from webapp.config import Settings
@@ -34,7 +36,7 @@ from webapp.devstack.supervisor import Command, Log, Supervisor
 from webapp.devstack.valkey import EmbeddedValkey
 
 START_SECONDS = 90.0
-CHILDREN = 2  # of the web, and of the worker
+CHILDREN = 2  # of the web; the worker has at least as many
 
 
 class Watched(Command):
@@ -53,7 +55,8 @@ class ChaosStack:
     """PostgreSQL (durable), Valkey, web, worker, dispatcher and beat; a context manager.
 
     `folder/run` is emptied first. `app` is an application on the same database, past the proxy,
-    for the harness's own use.
+    for the harness's own use. All mail goes to `smtp`. `postgres_down` has the stretches
+    (time.time()) from each stop of PostgreSQL until it answered again.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -62,6 +65,9 @@ class ChaosStack:
         self.folder.mkdir(parents=True)
         self.postgres = EmbeddedPostgres(self.folder)
         self.valkey = EmbeddedValkey(self.folder, persist=False)
+        self.most_children = CHILDREN  # of the worker, seen so far
+        self.postgres_down: list[tuple[float, float]] = []
+        self._down_watchers: list[threading.Thread] = []
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
@@ -86,6 +92,8 @@ class ChaosStack:
         self._exit.callback(self.postgres_proxy.close)
         self.valkey_proxy = Proxy(lambda: self.valkey.port)
         self._exit.callback(self.valkey_proxy.close)
+        self.smtp = SmtpServer(self.folder / "mails.jsonl")
+        self._exit.callback(self.smtp.close)
         direct = {
             "DATABASE_URL": self.postgres.owner_url,
             "REDIS_URL": self.valkey.url,
@@ -102,6 +110,7 @@ class ChaosStack:
             direct
             | {
                 "WEB_WORKERS": str(CHILDREN),
+                "SMTP_URL": self.smtp.url,
                 "DATABASE_URL": self.postgres.owner_url.replace(
                     f":{self.postgres.port}/", f":{self.postgres_proxy.port}/"
                 ),
@@ -140,6 +149,34 @@ class ChaosStack:
             else:
                 os.kill(pid, number)
 
+    def stop_postgres(self) -> None:
+        """Immediate shutdown: no checkpoint; the next start recovers from the log."""
+        pid, begin = self.postgres.pid, time.time()
+        if pid is None:
+            return
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGQUIT)
+        watcher = threading.Thread(target=self._watch_postgres, args=[pid, begin], daemon=True)
+        self._down_watchers.append(watcher)
+        watcher.start()
+
+    def _watch_postgres(self, stopped: int, begin: float) -> None:
+        while self.postgres.pid == stopped or not self._postgres_answers():
+            time.sleep(0.05)
+        self.postgres_down.append((begin, time.time()))
+
+    def _postgres_answers(self) -> bool:
+        try:
+            self.connect().close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def wait_until_postgres_answers(self) -> None:
+        """Wait until each stop of PostgreSQL is over and stands in `postgres_down`."""
+        for watcher in self._down_watchers:
+            watcher.join(START_SECONDS)
+
     def children(self, name: str) -> list[int]:
         """The child processes of a service, such as Celery's pool."""
         found: list[int] = []
@@ -154,6 +191,7 @@ class ChaosStack:
         with suppress(AttributeError):  # it did not come so far
             self.postgres_proxy.release()
             self.valkey_proxy.release()
+            self.smtp.put("up")
             for name in self.services:
                 self.signal(name, signal.SIGCONT)
         if self.valkey.pid is not None and self.valkey.alive():
@@ -184,9 +222,10 @@ def owner_of_port(port: int, candidates: Sequence[int]) -> int | None:
     return next((pid for pid in candidates if _holds(pid, _connections(1, port))), None)
 
 
-def talks_to(pid: int, port: int) -> bool:
-    """Whether the process holds a TCP connection to this port of 127.0.0.1."""
-    return _holds(pid, _connections(2, port))
+def who_talks_to(port: int, candidates: Sequence[int]) -> list[int]:
+    """Which of the processes hold a TCP connection to this port of 127.0.0.1."""
+    sockets = _connections(2, port)
+    return [pid for pid in candidates if _holds(pid, sockets)]
 
 
 def _connections(column: int, port: int) -> set[str]:

@@ -18,7 +18,8 @@ import redis
 
 from tests.chaos.arena import Arena
 from tests.chaos.report import Injected
-from tests.chaos.stack import CHILDREN, ChaosStack, talks_to
+from tests.chaos.smtp import Mode
+from tests.chaos.stack import CHILDREN, ChaosStack, who_talks_to
 from webapp.devstack import supervisor
 
 LOOK_SECONDS = 0.1
@@ -38,8 +39,8 @@ class Target:
 
     name: str
     up: Callable[[ChaosStack], Pids]
-    number: signal.Signals = signal.SIGKILL
     whole_group: bool = False
+    is_postgres: bool = False
 
 
 def _web(stack: ChaosStack) -> Pids:
@@ -61,14 +62,20 @@ def _web_children(stack: ChaosStack) -> Pids:
 
 
 def _worker(stack: ChaosStack) -> Pids:
-    pid = stack.services["worker"].pid
-    return [pid] if _worker_children(stack) and talks_to(pid, stack.valkey_proxy.port) else []
+    return [stack.services["worker"].pid] if _worker_children(stack) else []
 
 
 def _worker_children(stack: ChaosStack) -> Pids:
-    """They are forked from a process that has loaded everything: one that is there, is up."""
+    """All its children, once there are as many as there ever were and work can reach them.
+
+    They take it from the broker themselves, or their parent gives it to them.
+    """
     children = stack.children("worker")
-    return children if len(children) >= CHILDREN else []
+    stack.most_children = max(stack.most_children, len(children))
+    port = stack.valkey_proxy.port
+    if who_talks_to(port, [stack.services["worker"].pid]):
+        return _no_fewer(children, stack.most_children)
+    return _all_that_talk(children, port, least=stack.most_children)
 
 
 def _client_of_database(name: str) -> Callable[[ChaosStack], Pids]:
@@ -78,8 +85,11 @@ def _client_of_database(name: str) -> Callable[[ChaosStack], Pids]:
 
 
 def _all_that_talk(pids: Sequence[int], port: int, *, least: int) -> Pids:
-    talking = [pid for pid in pids if talks_to(pid, port)]
-    return talking if len(talking) >= least else []
+    return _no_fewer(who_talks_to(port, pids), least)
+
+
+def _no_fewer(pids: Pids, least: int) -> Pids:
+    return pids if len(pids) >= least else []
 
 
 def _valkey(stack: ChaosStack) -> Pids:
@@ -108,9 +118,9 @@ TARGETS = (
     Target("beat SIGKILL", _client_of_database("beat"), whole_group=True),
     Target("dispatcher SIGKILL", _client_of_database("dispatcher"), whole_group=True),
     Target("Valkey SIGKILL", _valkey),
-    Target("PostgreSQL immediate stop", _postgres, signal.SIGQUIT),
+    Target("PostgreSQL immediate stop", _postgres, is_postgres=True),
 )
-NAMES = frozenset(target.name for target in TARGETS)
+STORM_NAMES = frozenset(target.name for target in TARGETS)
 
 
 class Striker(threading.Thread):
@@ -147,8 +157,11 @@ class Striker(threading.Thread):
             self._told.append(Injected(self._target.name, when, when, took, "itself", BOUND))
 
     def _kill(self, pid: int) -> None:
+        if self._target.is_postgres:
+            self._stack.stop_postgres()
+            return
         with suppress(ProcessLookupError):
-            (os.killpg if self._target.whole_group else os.kill)(pid, self._target.number)
+            (os.killpg if self._target.whole_group else os.kill)(pid, signal.SIGKILL)
 
     def _wait_until_up(self, without: int = 0) -> Pids:
         deadline = time.monotonic() + BOUND
@@ -159,25 +172,55 @@ class Striker(threading.Thread):
         return pids
 
 
+class MailStriker(threading.Thread):
+    """Lets the mail server be dead, slow and hanging meanwhile, each once."""
+
+    def __init__(self, arena: Arena, seconds: float, told: list[Injected]) -> None:
+        super().__init__(name="mail server", daemon=True)
+        self._smtp, self._plan, self._findings = arena.stack.smtp, arena.plan, arena.findings
+        self._modes: list[Mode] = ["dead", "slow", "hanging"]
+        random.Random(arena.chance.randrange(2**32)).shuffle(self._modes)
+        broken = sum(map(arena.plan.mail_seconds, self._modes))
+        self._gap, self._told = (seconds - broken) / (len(self._modes) + 1), told
+
+    def run(self) -> None:
+        for mode in self._modes:
+            time.sleep(self._gap)
+            begin = time.time()
+            self._smtp.put(mode)
+            time.sleep(self._plan.mail_seconds(mode))
+            over, before = time.time(), self._smtp.received.total()
+            self._smtp.put("up")
+            while self._smtp.received.total() == before:
+                if time.time() - over > BOUND:
+                    self._findings.append(f"mail server {mode}: no mail {BOUND:.0f} s afterwards")
+                    break
+                time.sleep(LOOK_SECONDS)
+            took = time.time() - over
+            self._told.append(Injected(f"mail server {mode}", begin, over, took, "a mail", BOUND))
+
+
 def storm(arena: Arena, times: int, seconds: float, told: list[Injected]) -> None:
     """Kill each of the targets `times` times in `seconds`, PostgreSQL less often.
 
-    Returns when the last one killed is up again; `told` gets every kill, with how long it took
-    until that process did its work again. Fewer are killed where it takes too long to come back.
+    The mail server is dead, slow and hanging meanwhile, each once. Returns when the last one killed
+    is up again; `told` gets every kill, with how long it took until that process did its work
+    again. Fewer are killed where it takes too long to come back.
     """
     # Else the product's supervisor gives up what dies eight times in a row, and waits longer
     # before each start. That is right of it, and would end the storm.
     supervisor.HEALTHY_SECONDS = 0.0
-    strikers = [
+    strikers: list[threading.Thread] = [
         Striker(
             target,
             arena,
-            times if target.number == signal.SIGKILL else POSTGRES_STOPS,
+            POSTGRES_STOPS if target.is_postgres else times,
             seconds,
             told,
         )
         for target in TARGETS
     ]
+    strikers.append(MailStriker(arena, seconds, told))
     for striker in strikers:
         striker.start()
     for striker in strikers:

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.clients import Journal
+from tests.chaos.clients import Journal, TurnedAway
+from tests.chaos.refusals import unexplained
+from tests.chaos.smtp import mail_of
 from tests.chaos.verdict import Operation, compare, operations
 from tests.conftest import Live
-from tests.support.oracle import crossings, violations
+from tests.support.oracle import crossings, mail_violations, mails, violations
 from tests.support.tenants import Tenant, eventually
 
 
@@ -68,6 +70,73 @@ def test_the_oracle_sees_another_tenants_words(live: Live, other_tenant: Tenant)
     live.send_proposal(name="strangeword")
     assert crossings(other_tenant, "strangeword") == []
     assert any("proposals" in found for found in crossings(live.tenant, "strangeword"))
+
+
+def mails_that_went_out(live: Live) -> set[tuple[str, str]]:
+    """All that the tenant's jobs have asked for, read from the mails themselves."""
+    eventually(lambda: all(mails(live.tenant).values()))
+    recipients = {recipient for _, recipient in mails(live.tenant)}
+    folder = live.stack.var / "mail"
+    return {
+        mail
+        for path in folder.glob("*.eml")
+        if (mail := mail_of(path.read_bytes()))[1] in recipients
+    }
+
+
+def test_the_oracle_sees_a_mail_that_was_lost(live: Live) -> None:
+    a_conversation(live)
+    sent = mails_that_went_out(live)
+    assert {key.split(".")[0] for key, _ in sent} == {"signing_link", "signed_client"}
+    assert mail_violations([live.tenant], sent) == ([], [])
+    for mail in sent:
+        lost, strange = mail_violations([live.tenant], sent - {mail})
+        assert lost == [f"the mail {mail[0]} to {mail[1]} was not received"]
+        assert strange == []
+
+
+def test_the_oracle_sees_a_mail_that_went_to_somebody_else(live: Live) -> None:
+    a_conversation(live)
+    sent = mails_that_went_out(live)
+    [(key, recipient), *others] = sorted(sent)
+    lost, strange = mail_violations([live.tenant], {*others, (key, "other@example.com")})
+    assert lost == [f"the mail {key} to {recipient} was not received"]
+    assert strange == [f"nobody asked for the mail {key} to other@example.com"]
+
+
+def test_the_oracle_sees_a_mail_that_nobody_asked_for(live: Live, other_tenant: Tenant) -> None:
+    a_conversation(live)
+    sent = mails_that_went_out(live)
+    assert len(mail_violations([other_tenant], sent)[1]) == len(sent) == 2
+
+
+def test_a_mail_whose_job_is_not_done_is_not_missed(live: Live) -> None:
+    a_conversation(live)
+    mails_that_went_out(live)
+    owner_executes(
+        live.tenant,
+        "UPDATE jobs SET state = 'ready', finished_at = NULL, run_at = now() + interval '1 day'"
+        " WHERE kind = 'sales.mail_signed'",
+    )
+    lost, _ = mail_violations([live.tenant], set())
+    assert [text.split(".")[0] for text in lost] == ["the mail signing_link"]
+
+
+def test_a_mail_with_a_link_that_was_revoked_is_not_missed(live: Live) -> None:
+    a_conversation(live)
+    sent = mails_that_went_out(live)
+    owner_executes(live.tenant, "UPDATE signing_links SET revoked_at = now()")
+    lost, _ = mail_violations([live.tenant], set())
+    assert [text.split(".")[0] for text in lost] == ["the mail signed_client"]
+    assert mail_violations([live.tenant], sent) == ([], [])
+
+
+def test_a_refused_signature_needs_a_fault_that_explains_it() -> None:
+    refused = TurnedAway(sent=100.0, answered=101.0, status=503, text="busy")
+    for broken in ([(90.0, 100.5)], [(100.5, 200.0)], [(80.0, 98.0)], [(0.0, 9.0), (99.0, 102.0)]):
+        assert unexplained([refused], broken) == []
+    for well in ([], [(101.5, 200.0)], [(50.0, 96.9)]):
+        assert unexplained([refused], well) == [refused]
 
 
 def test_a_journal_tells_one_operation_however_often_it_was_tried(tmp_path: Path) -> None:
