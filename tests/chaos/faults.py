@@ -17,7 +17,7 @@ from tests.chaos.burst import burst, kill_valkey
 from tests.chaos.noisy import noisy_organization
 from tests.chaos.plan import Plan
 from tests.chaos.poison import poison_a_job
-from tests.chaos.smtp import Mode
+from tests.chaos.smtp import AWAY, Mode
 from tests.chaos.storm import STORM_NAMES
 
 PROCESS_BOUND, POSTGRES_BOUND = 15.0, 30.0
@@ -64,6 +64,7 @@ class Fault:
     ready: Ready = _always
     long: bool = False  # takes half a minute: left out of short runs
     early: int = 0  # the more, the sooner after the storm of a short run
+    overlaps: bool = False  # lasts while others are injected: the first whenever it is ready
 
 
 def _send(name: str, number: signal.Signals) -> Inject:
@@ -163,9 +164,9 @@ FAULTS = (
     Fault("PostgreSQL cut after COMMIT", _cut_commits, early=1),
     Fault("Valkey dead throughout", _valkey_dead),
     Fault("poison job", poison_a_job, long=True),
-    Fault("mail server dead", _mail_server("dead"), ready=_can_be("dead"), long=True),
-    Fault("mail server slow", _mail_server("slow"), ready=_can_be("slow"), long=True),
-    Fault("mail server hanging", _mail_server("hanging"), ready=_can_be("hanging"), long=True),
+    *(Fault(f"mail server {mode}", _mail_server(mode), ready=_can_be(mode), long=True,
+            overlaps=True)
+      for mode in AWAY),
     Fault("burst, Valkey SIGKILL", burst, ready=_can_burst, early=3),
     Fault("noisy organization", noisy_organization, ready=_can_be_noisy, early=2),
 )  # fmt: skip
@@ -176,7 +177,7 @@ def bag(plan: Plan, chance: random.Random) -> list[Fault]:
     some = [f for f in FAULTS if plan.is_long or not (f.long or f.name in STORM_NAMES)]
     chance.shuffle(some)
     # Short runs end before all had their turn.
-    return some if plan.is_long else sorted(some, key=lambda fault: fault.early)
+    return sorted(some, key=lambda fault: fault.overlaps if plan.is_long else fault.early)
 
 
 def take(faults: list[Fault], arena: Arena) -> Fault | None:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
+import psycopg
+
 from tests.chaos.stack import ChaosStack
 
 Stretch = tuple[float, float]  # seconds since 1970, as time.time() and PostgreSQL tell them
@@ -24,8 +26,11 @@ _SIGNATURES = """SELECT coalesce(s.proposal_id, j.id)::text AS name,
     FROM jobs j LEFT JOIN signatures s ON s.organization_id = j.organization_id
          AND s.id = (j.payload->>'signature_id')::uuid
     WHERE j.kind = 'sales.fulfil_signature'"""
-_OLDEST = """SELECT extract(epoch FROM clock_timestamp() - min(created_at))::float AS seconds
-    FROM jobs WHERE kind = 'sales.fulfil_signature' AND state IN ('ready', 'running')"""
+_OLDEST = """SELECT extract(epoch FROM clock_timestamp() - min(j.created_at))::float AS seconds
+    FROM jobs j JOIN signatures s ON s.organization_id = j.organization_id
+     AND s.id = (j.payload->>'signature_id')::uuid
+    WHERE j.kind = 'sales.fulfil_signature' AND j.state IN ('ready', 'running')
+      AND s.proposal_id::text <> ALL(%s)"""
 
 
 @dataclass(frozen=True)
@@ -100,12 +105,15 @@ def signatures(
     return [Signed(**row) for row in query(_SIGNATURES) if row["name"] not in left_out]
 
 
-def oldest_wait(stack: ChaosStack) -> float | None:
-    """The seconds that the oldest signature waits now; 0 when none does, None without database."""
+def oldest_wait(stack: ChaosStack, without: Iterable[str] = ()) -> float | None:
+    """The seconds that the oldest signature waits now, but for those of the proposals `without`.
+
+    0 when none does, None when the database does not answer.
+    """
     try:
         with stack.connect() as connection:
-            row = connection.execute(_OLDEST).fetchone()
-    except Exception:  # PostgreSQL is down: a fault of the run
+            row = connection.execute(_OLDEST, [list(without)]).fetchone()
+    except psycopg.OperationalError:  # it is down: a fault of the run
         return None
     return float((row and row["seconds"]) or 0.0)
 

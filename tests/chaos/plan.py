@@ -91,7 +91,7 @@ class Plan:
     @property
     def quiet_seconds(self) -> float:
         """How long what is left at the end may take."""
-        return 300.0 if self.is_long else 180.0
+        return 600.0 if self.is_long else 180.0
 
     @property
     def bounds(self) -> Bounds:

@@ -212,9 +212,9 @@ def _under_pressure(result: Result) -> list[str]:
     ]
     if result.quiet_waits:
         lines.append(
-            "- beside a noisy organization, each mail taking 4 s, the slowest of"
-            f" {len(result.quiet_waits)} mails of a quiet one came after"
-            f" {max(result.quiet_waits):.1f} s (bound: 20 s)"
+            f"- beside a noisy organization, each mail taking 4 s, a quiet one's mails (sent:"
+            f" {len(result.quiet_waits)}) came after at most {max(result.quiet_waits):.1f} s"
+            " (bound: 20 s)"
         )
     if (mails := result.mails) is not None:
         lines.append(

@@ -59,7 +59,7 @@ class Run:
             clients = self._clients(stack, tenants)
             probe = Probe(stack, self._caller(stack, tenants, 0, "probe"), tenants[0].id)
             arena = self._arena(stack, tenants)
-            progress = threading.Thread(target=self._tell, args=[stack], daemon=True)
+            progress = threading.Thread(target=self._tell, args=[arena], daemon=True)
             for thread in (*clients, arena.to_sign, arena.to_send, progress):
                 thread.start()
             try:
@@ -215,12 +215,12 @@ class Run:
                 mails_due_at = time.monotonic() + MAILS_DUE_EVERY
             time.sleep(0.5)
 
-    def _tell(self, stack: ChaosStack) -> None:
+    def _tell(self, arena: Arena) -> None:
         """The live progress line."""
         while not self._stop.wait(PROGRESS_SECONDS):
             told = self._tally.acknowledged
             worst = max((fault.recovery for fault in self._injected), default=0.0)
-            waits = oldest_wait(stack)
+            waits = oldest_wait(arena.stack, without=arena.poisoned)
             print(
                 f"{time.monotonic() - self._begin:6.0f} s"
                 f"  {told.get('sign', 0):5} signed  {told.get('message', 0):5} messages"

@@ -19,6 +19,7 @@ from tests.chaos.proxy import Proxy
 from webapp.devstack.processes import HOST, free_port
 
 Mode = Literal["up", "slow", "dead", "hanging"]
+AWAY: tuple[Mode, ...] = ("dead", "slow", "hanging")
 Mail = tuple[str, str]  # Message-ID without its domain, recipient
 
 SLOW_SECONDS = 4.0  # a mail; the product waits 5 for each answer

@@ -18,7 +18,7 @@ import redis
 
 from tests.chaos.arena import Arena
 from tests.chaos.report import Injected
-from tests.chaos.smtp import Mode
+from tests.chaos.smtp import AWAY
 from tests.chaos.stack import CHILDREN, ChaosStack, who_talks_to
 from webapp.devstack import supervisor
 
@@ -178,7 +178,7 @@ class MailStriker(threading.Thread):
     def __init__(self, arena: Arena, seconds: float, told: list[Injected]) -> None:
         super().__init__(name="mail server", daemon=True)
         self._smtp, self._plan, self._findings = arena.stack.smtp, arena.plan, arena.findings
-        self._modes: list[Mode] = ["dead", "slow", "hanging"]
+        self._modes = list(AWAY)
         random.Random(arena.chance.randrange(2**32)).shuffle(self._modes)
         broken = sum(map(arena.plan.mail_seconds, self._modes))
         self._gap, self._told = (seconds - broken) / (len(self._modes) + 1), told

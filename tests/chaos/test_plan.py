@@ -8,6 +8,7 @@ from typing import cast
 from tests.chaos.arena import Arena
 from tests.chaos.faults import FAULTS, Fault, bag, take
 from tests.chaos.plan import Plan
+from tests.chaos.smtp import AWAY
 
 NOBODY = cast(Arena, None)  # the faults of these tests do not look at it
 
@@ -15,6 +16,11 @@ NOBODY = cast(Arena, None)  # the faults of these tests do not look at it
 def test_a_long_run_has_every_fault() -> None:
     names = [fault.name for fault in bag(Plan(20, 1), random.Random(1))]
     assert sorted(names) == sorted(fault.name for fault in FAULTS)
+
+
+def test_what_lasts_while_others_are_injected_begins_first() -> None:
+    names = [fault.name for fault in bag(Plan(20, 1), random.Random(1))]
+    assert {*names[-3:]} == {f"mail server {mode}" for mode in AWAY}
 
 
 def test_a_short_run_has_a_burst_and_a_noisy_organization_after_its_storm() -> None:
