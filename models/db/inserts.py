@@ -113,12 +113,17 @@ def execute_with_jobs(statement: Statement, values: Mapping[str, Any]) -> list[R
     return execute(whole, {**values, "jobs": _take(waiting)})
 
 
+# A job that has to wait for earlier ones with its ordering key is not due before they are: those
+# who look for the next job would look at it in vain.
 _INSERT_JOBS = """
     INSERT INTO jobs (organization_id, id, kind, lane, dedupe_key, ordering_key, payload,
                       max_attempts, run_at)
-    SELECT organization_id, id, kind, lane, dedupe_key, ordering_key, payload, max_attempts,
-           coalesce(run_at, now())
-    FROM json_populate_recordset(NULL::jobs, %(jobs)s)"""
+    SELECT a.organization_id, a.id, a.kind, a.lane, a.dedupe_key, a.ordering_key, a.payload,
+           a.max_attempts, greatest(coalesce(a.run_at, now()), (
+             SELECT max(e.run_at) FROM jobs e
+             WHERE e.organization_id = a.organization_id AND e.ordering_key = a.ordering_key
+               AND e.state = 'ready'))
+    FROM json_populate_recordset(NULL::jobs, %(jobs)s) a"""
 
 
 def _take(waiting: list[Row]) -> str:

@@ -169,7 +169,12 @@ _FINISH = Statement(
                 last_error = %(error)s
          WHERE organization_id = %(organization_id)s AND id = %(job_id)s
            AND state IN ('ready', 'running') AND attempts = %(attempt)s AND fence = %(fence)s
-         RETURNING id""",
+         RETURNING id, ordering_key""",
+        # What was put off because it waited for this one is due.
+        "next": """
+         UPDATE jobs w SET run_at = clock_timestamp() FROM finished
+         WHERE w.organization_id = %(organization_id)s AND w.ordering_key = finished.ordering_key
+           AND w.state = 'ready' AND w.run_at > clock_timestamp()""",
         "attempt": """
          UPDATE job_attempts SET ended_at = clock_timestamp(), error = %(error)s,
                 outcome = CASE WHEN EXISTS (SELECT FROM finished) THEN %(outcome)s

@@ -23,6 +23,8 @@ def told(kind: str, subject: Any, *, acknowledged: bool = True) -> Operation:
 def a_conversation(live: Live) -> str:
     """The path of the messages of a conversation that a signature made."""
     proposal = live.send_proposal()
+    path = f"/api/proposals/{proposal['id']}"
+    eventually(lambda: live.api.get(path).json["delivery"]["state"], until="delivered")
     assert live.api.sign(proposal, client=live.client, Prefer="wait=20").status == 200
     signed = live.api.get(f"/api/proposals/{proposal['id']}").json
     engagement = live.api.get(f"/api/engagements/{signed['converted_engagement_id']}").json
@@ -120,6 +122,16 @@ def test_a_mail_whose_job_is_not_done_is_not_missed(live: Live) -> None:
     )
     lost, _ = mail_violations([live.tenant], set())
     assert [text.split(".")[0] for text in lost] == ["the mail signing_link"]
+
+
+def test_a_link_that_was_not_mailed_to_whoever_had_signed_before_is_not_missed(
+    live: Live,
+) -> None:
+    a_conversation(live)
+    sent = mails_that_went_out(live)
+    owner_executes(live.tenant, "UPDATE signing_links SET delivered_at = NULL")
+    others = {mail for mail in sent if not mail[0].startswith("signing_link")}
+    assert mail_violations([live.tenant], others) == ([], [])
 
 
 def test_a_mail_with_a_link_that_was_revoked_is_not_missed(live: Live) -> None:

@@ -150,8 +150,8 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the fence when a job is ended",
         BASE,
-        'AND fence = %(fence)s\n         RETURNING id"',
-        '\n         RETURNING id"',
+        "AND fence = %(fence)s\n         RETURNING id, ordering_key",
+        "\n         RETURNING id, ordering_key",
         _contention("a_holder_from_before_a_retry_cannot_end_the_job_of_the_same_attempt_number"),
     ),
     without(
@@ -200,11 +200,11 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the limit of attempts when a lease ends",
         DISPATCHER,
-        "state = CASE WHEN attempts >= max_attempts THEN 'dead' ELSE 'ready' END,\n"
-        "              finished_at = CASE WHEN attempts >= max_attempts"
+        "state = CASE WHEN attempts - excused >= max_attempts THEN 'dead' ELSE 'ready' END,\n"
+        "              finished_at = CASE WHEN attempts - excused >= max_attempts"
         " THEN clock_timestamp() END,",
         "state = 'ready',",
-        _dispatcher("the_job_of_a_holder_that_died_is_taken_from_it[8-dead]"),
+        _dispatcher("the_job_of_a_holder_that_died_is_taken_from_it[8-0-dead]"),
     ),
     without(
         "the order of jobs with one ordering key",

@@ -110,7 +110,8 @@ _TENANT_TABLES = """SELECT c.table_name AS name FROM information_schema.columns 
 
 
 # The mails that jobs ask for: how their Message-ID begins, to whom, and whether the job, done, must
-# have sent it. An owner is told only where the organization has one.
+# have sent it. An owner is told only where the organization has one, and a link is not mailed to
+# whoever has signed before; what the product says was delivered must have been.
 _MAILS = """
     WITH asked AS (
       SELECT kind, state = 'done' AS is_done, dedupe_key,
@@ -122,8 +123,10 @@ _MAILS = """
       WHERE m.organization_id = %(organization_id)s AND m.role = 'owner' AND m.deleted_at IS NULL
       ORDER BY m.created_at LIMIT 1)
     SELECT 'signing_link.' || l.id AS key, c.email AS recipient,
-           is_done AND l.revoked_at IS NULL AS is_due
+           is_done AND l.revoked_at IS NULL
+             AND (p.status = 'sent' OR l.delivered_at IS NOT NULL) AS is_due
     FROM asked JOIN signing_links l ON l.id = link_id
+    JOIN proposals p ON p.organization_id = l.organization_id AND p.id = l.proposal_id
     JOIN contacts c ON c.organization_id = l.organization_id AND c.id = l.contact_id
     WHERE l.organization_id = %(organization_id)s AND kind = 'sales.mail_signing_link'
     UNION ALL

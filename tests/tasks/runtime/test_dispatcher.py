@@ -100,17 +100,20 @@ def test_a_job_that_has_just_been_asked_for_is_left_to_its_own_wake_up(
     assert wake_ups(hints) == {}
 
 
-@pytest.mark.parametrize(("attempts", "state"), [(1, "ready"), (8, "dead")])
+@pytest.mark.parametrize(
+    ("attempts", "excused", "state"), [(1, 0, "ready"), (8, 0, "dead"), (12, 5, "ready")]
+)
 def test_the_job_of_a_holder_that_died_is_taken_from_it(
-    tenant: Tenant, dispatcher: Dispatcher, hints: redis.Redis, attempts: int, state: str
-) -> None:
+    tenant: Tenant, dispatcher: Dispatcher, hints: redis.Redis,
+    attempts: int, excused: int, state: str,
+) -> None:  # fmt: skip
     ended, kept = (tenant.run(partial(enqueue, "jobs.prune", n, {})) for n in ("ended", "kept"))
     for job_id, seconds in ((ended, -1), (kept, 60)):
         tenant.rows(
-            "UPDATE jobs SET state = 'running', attempts = %(attempts)s,"
+            "UPDATE jobs SET state = 'running', attempts = %(attempts)s, excused = %(excused)s,"
             " lease_until = now() + make_interval(secs => %(seconds)s)"
             " WHERE id = %(id)s RETURNING id",
-            id=job_id, attempts=attempts, seconds=seconds,
+            id=job_id, attempts=attempts, excused=excused, seconds=seconds,
         )  # fmt: skip
     dispatcher.step()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -228,6 +229,25 @@ def test_what_waits_for_a_failed_one_is_put_off_with_it(tenant: Tenant) -> None:
     assert take_all() == ["first", "other"]
     assert row(tenant, second)["run_at"] == row(tenant, first)["run_at"]
     assert row(tenant, other)["state"] == "done"
+
+
+def test_what_is_asked_for_behind_one_that_waits_is_due_when_that_one_has_ended(
+    tenant: Tenant,
+) -> None:
+    """Or thousands of mails would be looked at in vain while the mail server is away."""
+    first = ask(tenant, "first", ordering_key="k")
+    change(tenant, first, "run_at = now() + interval '1 minute'")
+    second = ask(tenant, "second", ordering_key="k")
+    assert row(tenant, second)["run_at"] == row(tenant, first)["run_at"]
+    change(tenant, first, "run_at = now()")  # somebody has put it back, say
+    assert take_all() == ["first", "second"]
+
+
+def test_a_job_cannot_wait_for_others_and_for_a_time(tenant: Tenant) -> None:
+    with pytest.raises(ValueError, match="not both"):
+        tenant.run(
+            lambda: enqueue("test.line", "x", {}, ordering_key="k", run_at=datetime.now(UTC))
+        )
 
 
 def test_a_job_whose_process_died_in_every_attempt_is_dead_and_the_next_is_taken(

@@ -28,8 +28,11 @@ def enqueue(
 
     `dedupe_key` makes the job unique among those of its kind: a second one violates the unique
     key. Payloads hold ids and small facts, never rows. The row is written before the transaction
-    commits, together with those of its other jobs. Raises ValueError for a kind not in the table.
+    commits, together with those of its other jobs. Raises ValueError for a kind not in the table,
+    and for a time of its own for a job that waits for others with its `ordering_key`.
     """
+    if ordering_key is not None and run_at is not None:
+        raise ValueError("a job runs after others or at a time, not both")
     job_id, context, known = uuid7(), current_context(), kind_named(kind)
     context.jobs.rows.append(
         {
