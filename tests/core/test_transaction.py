@@ -39,7 +39,8 @@ def test_of_two_transactions_in_each_others_way_both_succeed(tenant: Tenant, api
     with ThreadPoolExecutor(2) as pool:
         for future in [pool.submit(rename, ids, "a"), pool.submit(rename, ids[::-1], "b")]:
             future.result(20)
-    assert sorted(tries) in (["a", "a", "b"], ["a", "b", "b"])
+    assert set(tries) == {"a", "b"}
+    assert 3 <= len(tries) <= 5, "one of the two was repeated, more than once at a busy moment"
     [row] = tenant.rows(
         "SELECT count(DISTINCT name) AS n FROM client_companies"
         " WHERE organization_id = %(organization_id)s"
