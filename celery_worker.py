@@ -7,11 +7,11 @@ from celery.signals import worker_init, worker_process_init
 import tasks
 from models.db.base import db
 from tasks.runtime.worker import give_freed_memory_back
-from webapp import create_app
+from webapp.core.application import create_core
 
 assert tasks  # registers every kind of job
 
-app = create_app()
+app = create_core()
 celery = app.extensions["celery"]
 celery.flask_app = app
 celery.conf.broker_transport_options = app.config["SETTINGS"].celery_worker_transport()

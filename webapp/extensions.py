@@ -1,17 +1,12 @@
-"""What is created once per application: sessions, Celery, the publisher, limits."""
+"""What an application that answers requests has besides: limits, and the notes of used keys."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from celery import Celery, Task
 from flask import Blueprint, Flask, current_app, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
-from models.db.base import db
 from webapp.core.key_uses import KeyUses
-from webapp.core.wake_ups import Publisher
 
 # For each address and route; only the routes that anybody may call have limits, so that the
 # others cost no round trip. Generous enough for a page that asks again until it is complete.
@@ -38,24 +33,6 @@ def limit_anybody(blueprint: Blueprint) -> None:
 
 
 def init_extensions(app: Flask) -> None:
-    """Attach the extensions to `app`."""
-    db.init_app(app)
+    """Attach to `app` what only requests need."""
     limiter.init_app(app)
-    celery = make_celery(app)
-    app.extensions["publisher"] = Publisher(celery)
     app.extensions["key_uses"] = KeyUses(app)
-
-
-def make_celery(app: Flask) -> Celery:
-    """The Celery application; its tasks run inside the Flask application's context."""
-
-    class TaskInContext(Task):
-        def __call__(self, *args: Any, **kwargs: Any) -> Any:
-            with app.app_context():
-                return self.run(*args, **kwargs)
-
-    celery = Celery(app.name, task_cls=TaskInContext)
-    celery.config_from_object(app.config["CELERY"])
-    celery.set_default()
-    app.extensions["celery"] = celery
-    return celery

@@ -72,12 +72,15 @@ def _explain(error: Exception) -> tuple[str | None, int]:
 
 @functools.cache
 def make_app() -> Flask:
-    """This process's application, on the environment's database or that of the `make run` here."""
-    from webapp import create_app
+    """This process's application, on the environment's database or that of the `make run` here.
+
+    It has no routes.
+    """
+    from webapp.core.application import create_core
     from webapp.devstack.beside import use_settings_beside
 
     use_settings_beside()
-    return create_app()
+    return create_core()
 
 
 def in_organization(slug: str, work: Callable[[], T]) -> T:

@@ -75,9 +75,12 @@ def migrate(revision: str, check: bool) -> None:
 @main.command()
 def openapi() -> None:
     """Print the OpenAPI document."""
+    from webapp import create_app
     from webapp.api.framework.openapi import document
+    from webapp.devstack.beside import use_settings_beside
 
-    click.echo(json.dumps(document(make_app()), indent=2))
+    use_settings_beside()
+    click.echo(json.dumps(document(create_app()), indent=2))
 
 
 if __name__ == "__main__":
