@@ -6,6 +6,7 @@ hash that was stored for it. The look is in `signed_document.typ`, the facts com
 
 import base64
 import binascii
+import functools
 import hashlib
 import json
 import re
@@ -19,12 +20,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import rfc8785
-import typst
 
 from models.sales import DRAWING_PREFIX, MAX_DRAWING_BYTES
 
 TEMPLATE = Path(__file__).with_name("signed_document.typ")
-FONTS = typst.Fonts(include_system_fonts=False)
 
 # Written out: strftime's names would follow the server's locale, and the bytes with them.
 MONTHS = (
@@ -74,15 +73,25 @@ def render_signed_document(
         },
     }
     signed_at = datetime.fromisoformat(signature["signed_at"])
+    import typst
+
     # Data goes in beside the template and is parsed there: text is never read as markup.
     pdf = typst.compile(
         str(TEMPLATE),
-        font_paths=FONTS,
+        font_paths=_fonts(),
         ignore_system_fonts=True,
         sys_inputs={"view": json.dumps(view)},
         timestamp=int(signed_at.timestamp()),
     )
     return bytes(pdf)
+
+
+@functools.cache
+def _fonts() -> Any:
+    """typst and its fonts are 14 MiB, which only a process that renders loads."""
+    import typst
+
+    return typst.Fonts(include_system_fonts=False)
 
 
 def is_png_data_url(data: str, max_bytes: int = MAX_DRAWING_BYTES) -> bool:
