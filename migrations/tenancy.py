@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from alembic import op
 
-from webapp.config import APP_ROLE
+from webapp.core.roles import APP_ROLE
 
 # After a commit the setting is the empty string, not NULL; both mean: no tenant, no rows.
 # The SELECT keeps the planner from looking the setting up itself: a read binds its tenant only

@@ -5,8 +5,6 @@ The reasons for the reliability settings stand beside them; most were measured.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,11 +16,11 @@ from redis.retry import Retry
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from webapp.core.roles import APP_ROLE, DISPATCHER_ROLE, role_password
+
 # More threads in one process spend their time waiting for each other: with 16 two processes on two
 # cores answered 489 POSTs a second, with 4 they answered 617. More cores are for WEB_WORKERS.
 DEFAULT_WEB_THREADS = 4
-APP_ROLE = "sx_app"
-DISPATCHER_ROLE = "sx_dispatcher"
 
 
 class SettingsError(Exception):
@@ -198,11 +196,6 @@ class Settings:
             "socket_keepalive": True,
             "health_check_interval": 10,
         }
-
-
-def role_password(role: str, secret_key: bytes) -> str:
-    """The password of a database role that the migration makes, derived from SECRET_KEY."""
-    return hmac.new(secret_key, f"database-role:{role}".encode(), hashlib.sha256).hexdigest()
 
 
 def _as_role(owner: URL | None, role: str, key: bytes) -> URL:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from alembic import op
 
 from migrations.tenancy import TENANT, force_row_security, protect
-from webapp.config import APP_ROLE, DISPATCHER_ROLE
+from webapp.core.roles import APP_ROLE, DISPATCHER_ROLE
 
 revision = "0002"
 down_revision = "0001"

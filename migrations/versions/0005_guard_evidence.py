@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from alembic import op
 
-from webapp.config import APP_ROLE
+from webapp.core.roles import APP_ROLE
 
 revision = "0005"
 down_revision = "0004"

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from migrations.tenancy import TENANT, force_row_security
-from webapp.config import APP_ROLE, DISPATCHER_ROLE
+from webapp.core.roles import APP_ROLE, DISPATCHER_ROLE
 
 revision = "0006"
 down_revision = "0010"

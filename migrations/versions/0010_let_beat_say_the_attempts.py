@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import op
 
-from webapp.config import DISPATCHER_ROLE
+from webapp.core.roles import DISPATCHER_ROLE
 
 revision = "0010"
 down_revision = "0008"

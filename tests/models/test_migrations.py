@@ -22,10 +22,10 @@ from webapp.config import Settings
 from webapp.core.database import (
     _MIGRATION_LOCK,
     alembic_config,
-    known_revisions,
     migrate,
     owner_engine,
 )
+from webapp.core.revisions import known_revisions
 
 VERSIONS = Path(__file__).resolve().parents[2] / "migrations" / "versions"
 FIRST_CONCURRENT = "0005"  # earlier ones were written before there was anything to block

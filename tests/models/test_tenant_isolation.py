@@ -15,7 +15,7 @@ from models.db.base import Base, TenantRecord, db
 from models.db.queries import execute
 from models.db.tenancy import NoTenantContext, as_system, in_context
 from tests.support.tenants import Api, Tenant
-from webapp.config import APP_ROLE, DISPATCHER_ROLE
+from webapp.core.roles import APP_ROLE, DISPATCHER_ROLE
 from webapp.services.identity.accounts import create_user
 
 # Tables outside the tenants, each with its reason.

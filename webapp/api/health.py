@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from models.db.base import db
 from webapp.auth.guard import open_to_all
-from webapp.core.database import known_revisions
+from webapp.core.revisions import known_revisions
 from webapp.services.jobs.backlog import late_lanes
 from webapp.services.jobs.kinds import LANES
 

@@ -1,8 +1,7 @@
-"""The owner's side of the database: migrations, and whether they are up to date."""
+"""The owner's side of the database: migrations, and what only the owner sees."""
 
 from __future__ import annotations
 
-import functools
 import time
 from pathlib import Path
 from typing import Any, cast
@@ -12,20 +11,12 @@ import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from psycopg import sql
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from webapp.config import APP_ROLE, DISPATCHER_ROLE, Settings, SettingsError, role_password
-
-# The roles' session settings (settings.md, *What is not a setting*): kept with the role, not sent
-# by the client, so that they hold behind a pooler too.
-SESSION_SETTINGS = {
-    "statement_timeout": "10s",
-    "lock_timeout": "2s",
-    "idle_in_transaction_session_timeout": "10s",
-}
+from webapp.config import Settings, SettingsError
+from webapp.core.roles import APP_ROLE, DISPATCHER_ROLE, SESSION_SETTINGS, role_password
 
 # One migration at a time, whoever starts it: an advisory lock with a number of our own.
 _MIGRATION_LOCK = 0x53585F4D
@@ -122,13 +113,6 @@ def check_models(settings: Settings) -> None:
 
 def current_revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
-
-
-@functools.cache
-def known_revisions() -> tuple[str, ...]:
-    """The revisions this process has migrations for, the newest first."""
-    scripts = ScriptDirectory.from_config(alembic_config())
-    return tuple(script.revision for script in scripts.walk_revisions())
 
 
 def organization_id(settings: Settings, slug: str) -> UUID | None:
