@@ -1,4 +1,4 @@
-"""The web server's entry point: `granian --interface wsgi webapp.wsgi:app`."""
+"""The web server's entry point, of `sx web` and of any other WSGI server: `webapp.wsgi:app`."""
 
 from webapp import create_app
 

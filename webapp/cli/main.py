@@ -18,6 +18,7 @@ from webapp.cli.jobs import jobs
 from webapp.cli.keys import key
 from webapp.cli.organizations import org
 from webapp.cli.users import user
+from webapp.cli.web import web
 from webapp.cli.worker import worker
 
 
@@ -27,7 +28,7 @@ def main() -> None:
     """Service Engine X: run it, set it up, look after its jobs."""
 
 
-for command in (org, user, key, jobs, worker, demo, demo_seed):
+for command in (org, user, key, jobs, web, worker, demo, demo_seed):
     main.add_command(command)
 
 
