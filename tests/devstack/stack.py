@@ -4,6 +4,7 @@ Its web process is a real HTTP server that is ready at once; the database and th
 embedded ones unless the environment says otherwise.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -32,7 +33,7 @@ print("a log line")
 print('{"organization": "Demo", "api_key": "sx_live_demo", "mail": "nowhere"}')
 """
 PLAN = Plan(
-    migrate=[sys.executable, "-c", "print('migrated')"],
+    migrate=[sys.executable, "-c", os.environ.get("MIGRATE", "print('migrated')")],
     services={
         "worker": [sys.executable, "-c", WORKER],
         "web": [sys.executable, "-c", WEB],

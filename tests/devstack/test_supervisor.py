@@ -3,6 +3,7 @@
 import io
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -37,21 +38,56 @@ def test_a_service_that_keeps_dying_is_given_up_with_one_line(
     assert output.getvalue().count("web died (exit status 7)") == 7
 
 
+STOPS = (
+    "import os, signal, sys, time\n"
+    # Not print: the signal may come while the other text is still being flushed.
+    "def stop(*_): os.write(1, b'stops\\n'); sys.exit(0)\n"
+    "signal.signal(signal.SIGTERM, stop); print('up', flush=True); time.sleep(60)\n"
+)
+
+
+def order_of_stops(output: io.StringIO) -> list[str]:
+    return [line.split()[0] for line in output.getvalue().splitlines() if "stops" in line]
+
+
+def wait_until_up(output: io.StringIO, count: int) -> None:
+    while output.getvalue().count("up") < count:
+        time.sleep(0.01)
+
+
 def test_services_stop_in_reverse_order() -> None:
-    program = (
-        "import os, signal, sys, time\n"
-        # Not print: the signal may come while the other text is still being flushed.
-        "def stop(*_): os.write(1, b'stops\\n'); sys.exit(0)\n"
-        "signal.signal(signal.SIGTERM, stop); print('up', flush=True); time.sleep(60)\n"
-    )
     output = io.StringIO()
     with Supervisor(Log(output)) as supervisor:
         for name in ("first", "second", "third"):
-            supervisor.start(name, python(program))
-        while output.getvalue().count("up") < 3:
-            time.sleep(0.01)
-    stops = [line.split()[0] for line in output.getvalue().splitlines() if "stops" in line]
-    assert stops == ["third", "second", "first"]
+            supervisor.start(name, python(STOPS))
+        wait_until_up(output, 3)
+    assert order_of_stops(output) == ["third", "second", "first"]
+
+
+def test_what_is_asked_from_outside_stops_first_though_it_was_started_before() -> None:
+    output = io.StringIO()
+    with Supervisor(Log(output)) as supervisor:
+        supervisor.start("server", python(STOPS))
+        supervisor.start("web", python(STOPS), stops_first=True)
+        supervisor.start("worker", python(STOPS))
+        wait_until_up(output, 3)
+    assert order_of_stops(output) == ["web", "worker", "server"]
+
+
+class Slow(Command):
+    """A command whose start takes a while, as a server's does that is waited for."""
+
+    def start(self, output: int) -> subprocess.Popen[bytes]:
+        time.sleep(0.5)
+        return super().start(output)
+
+
+def test_services_that_start_together_wait_for_each_other_no_longer_than_for_the_slowest() -> None:
+    command = [sys.executable, "-I", "-c", STOPS]
+    with Supervisor(Log(io.StringIO())) as supervisor:
+        begin = time.monotonic()
+        supervisor.start_together({str(number): Slow(command) for number in range(6)})
+        assert time.monotonic() - begin < 2
 
 
 def test_a_service_deaf_to_sigterm_is_killed_with_its_children(

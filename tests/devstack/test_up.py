@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -14,6 +15,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.conftest import PRISTINE, Servers
+from webapp.config import Settings
+from webapp.core.database import migrate
+from webapp.core.revisions import known_revisions
 from webapp.devstack.processes import HOST, free_port
 
 STACK = Path(__file__).with_name("stack.py")
@@ -108,6 +113,45 @@ def test_the_stack_starts_serves_and_stops_cleanly(launch: Callable[..., Stack])
     assert stack.lines[-1] == "Service Engine X has stopped."
     assert not any(exists(pid) for pid in children)
     assert "Traceback" not in "\n".join(stack.lines)
+
+
+@pytest.fixture
+def migrated(servers: Servers) -> Iterator[dict[str, str]]:
+    """The environment of a migrated database of the test's own, for a stack."""
+    name = f"up_{secrets.token_hex(6)}"
+    url = servers.postgres.create_database(name, template=PRISTINE)
+    env = {**servers.env, "DATABASE_URL": url}
+    migrate(Settings.from_environment(env))
+    yield {name: env[name] for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY")}
+    servers.postgres.drop_database(name)
+
+
+def test_a_migrated_database_is_not_migrated_again(
+    launch: Callable[..., Stack], migrated: dict[str, str]
+) -> None:
+    stack = launch(**migrated)
+    stack.wait_for("Press Ctrl-C to stop")
+    assert not any(line.startswith("migrate") for line in stack.lines)
+
+
+def test_an_older_database_is_migrated_before_anything_starts(
+    launch: Callable[..., Stack], migrated: dict[str, str]
+) -> None:
+    with psycopg.connect(migrated["DATABASE_URL"]) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = %s", [known_revisions()[1]])
+    stack = launch(**migrated)
+    stack.wait_for("Press Ctrl-C to stop")
+    said = [line.split()[0] for line in stack.lines if "|" in line]
+    assert said[0] == "migrate"
+
+
+def test_a_migration_that_fails_ends_the_start(launch: Callable[..., Stack]) -> None:
+    stack = launch(**ELSEWHERE, MIGRATE="print('no such revision'); raise SystemExit(1)")
+    assert stack.process.wait(10) == 1
+    stack.end()
+    assert stack.lines[0].endswith("| no such revision")
+    assert "the database could not be migrated; the lines above say why" in stack.lines
+    assert not any("listens" in line for line in stack.lines)
 
 
 def test_postgresql_killed_under_the_stack_is_recovered_on_its_port(

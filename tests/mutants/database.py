@@ -188,6 +188,24 @@ MUTANTS: tuple[Mutant, ...] = (
         MIGRATIONS.format("a_second_run_waits_for_the_first_and_does_not_hold_up_its_indexes"),
     ),
     without(
+        "the look at the revision before a migration is left out",
+        "webapp/devstack/migrated.py",
+        "if rows != [(known_revisions()[0],)]:",
+        "if not rows:",
+        "tests/devstack/test_migrated.py"
+        "::test_a_database_at_another_revision_is_left_to_the_migration[an older one]",
+    ),
+    without(
+        "the look at the roles before a migration is left out",
+        "webapp/devstack/migrated.py",
+        "if row != (True, *SESSION_SETTINGS.values()):",
+        "if not row:",
+        "tests/devstack/test_migrated.py"
+        "::test_a_role_without_its_session_settings_is_left_to_the_migration[sx_app]",
+        "tests/devstack/test_migrated.py"
+        "::test_a_user_who_has_not_been_given_the_role_is_left_to_the_migration",
+    ),
+    without(
         "the readiness beside a newer database",
         "webapp/api/health.py",
         "if revision is None or revision in older:",

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import threading
 from pathlib import Path
 
 from webapp.devstack.processes import StartError
+
+# Servers that start side by side put their ports into one file.
+_writing = threading.RLock()
 
 
 class StateFile:
@@ -23,26 +27,28 @@ class StateFile:
 
     def secret(self, name: str) -> str:
         """The secret kept under `name`; 256 random bits in hexadecimal are made the first time."""
-        known = self.get(name)
-        if known is None:
-            known = secrets.token_hex(32)
-            self.put(name, known)
-        return str(known)
+        with _writing:
+            known = self.get(name)
+            if known is None:
+                known = secrets.token_hex(32)
+                self.put(name, known)
+            return str(known)
 
     def put(self, name: str, value: str | int) -> None:
         """Keep `value` under `name`: the file is replaced whole, so a kill never halves it."""
-        values = self._read()
-        if values.get(name) == value:
-            return
-        values[name] = value
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.path.with_name(f"secrets.{os.getpid()}.tmp")
-        fresh.unlink(missing_ok=True)
-        with open(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-            json.dump(values, file, indent=2)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self.path)
+        with _writing:
+            values = self._read()
+            if values.get(name) == value:
+                return
+            values[name] = value
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = self.path.with_name(f"secrets.{os.getpid()}.tmp")
+            fresh.unlink(missing_ok=True)
+            with open(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+                json.dump(values, file, indent=2)
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self.path)
 
     def _read(self) -> dict[str, object]:
         try:

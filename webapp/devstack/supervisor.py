@@ -178,6 +178,7 @@ class Supervisor:
         self.failure = ""
         self.stopping = threading.Event()  # from now on nothing is started again
         self._services: list[Service] = []
+        self._stop_first: list[Service] = []
         self._stop_requested = threading.Event()
         self._previous: dict[signal.Signals, object] = {}
 
@@ -190,23 +191,31 @@ class Supervisor:
         if self._services:
             self.say("stopping")
         self.stopping.set()
-        for service in reversed(self._services):
+        rest = [service for service in self._services if service not in self._stop_first]
+        for service in reversed(rest + self._stop_first):
             service.stop()
         for signum, handler in self._previous.items():
             signal.signal(signum, handler)  # type: ignore[arg-type]
 
-    def start(self, name: str, server: Server) -> None:
+    def start(self, name: str, server: Server, *, stops_first: bool = False) -> None:
         """Start a service and wait until its `start` returns; from then on it is kept running.
 
-        Raises StartError if it cannot be started at all, StopRequested when told to stop.
+        One that `stops_first` is stopped before all others. Raises StartError if it cannot be
+        started at all, StopRequested when told to stop.
         """
+        self.start_together({name: server}, stops_first=stops_first)
+
+    def start_together(self, servers: Mapping[str, Server], *, stops_first: bool = False) -> None:
+        """Start services side by side, and wait for all of them. Raises as `start` does."""
         self.check()
-        service = Service(self, name, server)
-        self._services.append(service)
-        while not service.started.wait(0.1):
-            self.check()
-        if service.failed:
-            raise StartError(service.failed)
+        services = [Service(self, name, server) for name, server in servers.items()]
+        self._services += services
+        self._stop_first += services if stops_first else []
+        for service in services:
+            while not service.started.wait(0.1):
+                self.check()
+            if service.failed:
+                raise StartError(service.failed)
 
     def run(self, name: str, command: Command, *, echo: bool = True) -> tuple[int, list[str]]:
         """Run a command to its end; its exit status and its last 200 lines (logged if `echo`).

@@ -13,23 +13,27 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from webapp.devstack.migrated import is_migrated
 from webapp.devstack.postgres import EmbeddedPostgres
 from webapp.devstack.processes import HOST, StartError, port_is_free
 from webapp.devstack.state import StateFile
-from webapp.devstack.supervisor import Command, StopRequested, Supervisor
+from webapp.devstack.supervisor import Command, Server, StopRequested, Supervisor
 from webapp.devstack.valkey import EmbeddedValkey
 
 FAILED, ALREADY_RUNS, PORT_TAKEN = 1, 3, 4
 SLOW_SECONDS = 30.0
+READY_SECONDS = 0.02  # between two looks whether the web is ready
+WEB = "web"
 # The processes of a stack that was killed a moment ago still hold the port while they end.
 PORT_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The command lines of a stack: `migrate` before and `seed` after the `services` start.
+    """The command lines of a stack: of `migrate`, the `services` and the `seed`.
 
-    Services start in the order given and stop in the reverse one.
+    The service `web` starts first, as it takes longest to be ready, and stops first, as it is
+    asked from outside; the others start in the order given and stop in the reverse one.
     """
 
     migrate: list[str]
@@ -45,13 +49,6 @@ def processes(host: str, port: int, var: Path, env: Mapping[str, str]) -> Plan:
     celery += ["--quiet", "--app", "celery_worker:celery"]
     # Our own lines tell of every job; Celery's would tell it twice more.
     log_level = "--loglevel=WARNING"
-    web = [python, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)]
-    web += ["--workers", env.get("WEB_WORKERS", "2")]
-    web += ["--blocking-threads", env.get("WEB_THREADS", "4")]
-    # Backpressure stays at its default (backlog / workers = 512): it counts connections, and
-    # idle ones that are kept alive would use up a smaller number.
-    web += ["--no-ws", "--no-access-log", "--log-level", "error"]
-    web += ["--respawn-failed-workers", "--workers-kill-timeout", "10"]
     beat = [*celery, "beat", "--schedule", str(var / "beat-schedule"), log_level]
     sx = [python, "-m", "webapp.cli.main"]
     return Plan(
@@ -60,7 +57,7 @@ def processes(host: str, port: int, var: Path, env: Mapping[str, str]) -> Plan:
             "dispatcher": [*sx, "dispatcher"],
             "worker": [*sx, "worker"],
             "beat": beat,
-            "web": [*web, "webapp.wsgi:app"],
+            "web": [*sx, "web", "--host", host, "--port", str(port)],
         },
         seed=[*sx, "demo-seed", "--json"],
     )
@@ -150,22 +147,19 @@ def _run(
     env |= {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": ""}
     env.setdefault("PYTHONPYCACHEPREFIX", str(var / "pycache"))
     env["SECRET_KEY"] = env.get("SECRET_KEY") or StateFile(var).secret("secret_key")
-    if not env.get("DATABASE_URL"):
-        postgres = EmbeddedPostgres(var)
-        supervisor.start("postgres", postgres)
-        env["DATABASE_URL"] = postgres.owner_url
-    if not env.get("REDIS_URL"):
-        valkey = EmbeddedValkey(var)
-        supervisor.start("valkey", valkey)
-        env["REDIS_URL"] = valkey.url
+    _start_servers(supervisor, var, env)
     plan = plan or processes(host, port, var, env)
-    status, _ = supervisor.run("migrate", Command(plan.migrate, env))
-    if status != 0:
-        raise StartError("the database could not be migrated; the lines above say why")
-    for name, argv in plan.services.items():
-        supervisor.start(name, Command(argv, env))
-    # The seed needs only the database, so it is sown while the services start.
+    if not is_migrated(env):
+        status, _ = supervisor.run("migrate", Command(plan.migrate, env))
+        if status != 0:
+            raise StartError("the database could not be migrated; the lines above say why")
+    services = {name: Command(argv, env) for name, argv in plan.services.items()}
+    supervisor.start(WEB, services.pop(WEB), stops_first=True)
+    # The seed needs only the database. Two processes that load keep two cores busy: the others,
+    # which nobody waits for yet, come after it.
     status, lines = supervisor.run("seed", Command(plan.seed, env), echo=False)
+    for name, service in services.items():
+        supervisor.start(name, service)
     _wait_until_ready(supervisor, host, port)
     seed = _json_object(lines)
     if status != 0 or seed is None:
@@ -174,6 +168,21 @@ def _run(
         supervisor.say("the demo organization could not be made; the lines above say why")
     supervisor.log.block(welcome(address, seed or {}, time.monotonic() - begin))
     supervisor.wait()
+
+
+def _start_servers(supervisor: Supervisor, var: Path, env: dict[str, str]) -> None:
+    """Start those of the embedded servers that `env` names no other for; it names them then."""
+    postgres, valkey = EmbeddedPostgres(var), EmbeddedValkey(var)
+    servers: dict[str, Server] = {}
+    if not env.get("DATABASE_URL"):
+        servers["postgres"] = postgres
+    if not env.get("REDIS_URL"):
+        servers["valkey"] = valkey
+    supervisor.start_together(servers)
+    if "postgres" in servers:
+        env["DATABASE_URL"] = postgres.owner_url
+    if "valkey" in servers:
+        env["REDIS_URL"] = valkey.url
 
 
 def _wait_until_ready(supervisor: Supervisor, host: str, port: int) -> None:
@@ -187,7 +196,7 @@ def _wait_until_ready(supervisor: Supervisor, host: str, port: int) -> None:
         if time.monotonic() > complain_at:
             supervisor.say(f"still not ready, /readyz says: {text}")
             complain_at += SLOW_SECONDS
-        supervisor.pause(0.1)
+        supervisor.pause(READY_SECONDS)
 
 
 def _get(host: str, port: int, path: str) -> tuple[int, str]:

@@ -9,14 +9,11 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
 from pathlib import Path
-
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from webapp.devstack.processes import (
     HOST,
@@ -123,14 +120,15 @@ class EmbeddedValkey(EmbeddedServer):
         return path
 
     def _answers(self) -> bool:
-        once = Retry(NoBackoff(), 0)  # the caller tries again by itself, and sooner
-        client = redis.Redis.from_url(self.url, socket_timeout=1, retry=once)
+        """Whether the server answers; asked over a bare socket, as a client takes long to load."""
+        password = self._state.secret("valkey_password")
         try:
-            return bool(client.ping())
-        except redis.RedisError:  # not listening yet, or still loading its file
+            with socket.create_connection((HOST, self.port), timeout=1) as connection:
+                connection.sendall(f"AUTH {password}\r\nPING\r\n".encode())
+                with connection.makefile("rb") as answers:
+                    return [answers.readline(), answers.readline()] == [b"+OK\r\n", b"+PONG\r\n"]
+        except OSError:  # not listening yet; one that still loads its file answers an error
             return False
-        finally:
-            client.close()
 
     def _pid_in_file(self) -> int | None:
         try:
