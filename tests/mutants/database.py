@@ -190,16 +190,16 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the look at the revision before a migration is left out",
         "webapp/devstack/migrated.py",
-        "if rows != [(known_revisions()[0],)]:",
-        "if not rows:",
+        "return rows == [(known_revisions()[0],)]",
+        "return len(rows) == 1",
         "tests/devstack/test_migrated.py"
         "::test_a_database_at_another_revision_is_left_to_the_migration[an older one]",
     ),
     without(
         "the look at the roles before a migration is left out",
         "webapp/devstack/migrated.py",
-        "if row != (True, *SESSION_SETTINGS.values()):",
-        "if not row:",
+        "return row == (True, *SESSION_SETTINGS.values())",
+        "return row is not None",
         "tests/devstack/test_migrated.py"
         "::test_a_role_without_its_session_settings_is_left_to_the_migration[sx_app]",
         "tests/devstack/test_migrated.py"

@@ -20,20 +20,28 @@ def is_migrated(env: Mapping[str, str]) -> bool:
     In any doubt the answer is no: `sx migrate` does what is missing, or says what is wrong.
     """
     try:
-        for role in ADDRESSES:
-            with _connect_as(role, env) as connection:
-                row = connection.execute(
-                    f"SELECT pg_has_role(current_user, %s, 'member'), {_SETTINGS}", [role]
-                ).fetchone()
-                if row != (True, *SESSION_SETTINGS.values()):
-                    return False
-                if role == APP_ROLE:
-                    rows = connection.execute("SELECT version_num FROM alembic_version").fetchall()
-                    if rows != [(known_revisions()[0],)]:
-                        return False
+        return _is_newest(env) and all(_is_set_up(role, env) for role in ADDRESSES)
     except psycopg.Error:
         return False
-    return True
+
+
+def _is_newest(env: Mapping[str, str]) -> bool:
+    """Whether the database is at the newest revision; asks so that an empty one logs no error."""
+    with psycopg.connect(env["DATABASE_URL"], connect_timeout=CONNECT_SECONDS) as connection:
+        there = connection.execute("SELECT to_regclass('alembic_version') IS NOT NULL").fetchone()
+        if there != (True,):
+            return False
+        rows = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+        return rows == [(known_revisions()[0],)]
+
+
+def _is_set_up(role: str, env: Mapping[str, str]) -> bool:
+    """Whether who logs in for the role has its rights and its session settings."""
+    with _connect_as(role, env) as connection:
+        row = connection.execute(
+            f"SELECT pg_has_role(current_user, %s, 'member'), {_SETTINGS}", [role]
+        ).fetchone()
+        return row == (True, *SESSION_SETTINGS.values())
 
 
 def _connect_as(role: str, env: Mapping[str, str]) -> psycopg.Connection[tuple[object, ...]]:
