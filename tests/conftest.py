@@ -190,6 +190,17 @@ class OwnStack:
         )
 
 
+@pytest.fixture
+def own_tenant(own_stack: OwnStack) -> Tenant:
+    """A tenant on a database of its own, for what looks at the rows of all."""
+    return Tenant.create(own_stack.app)
+
+
+@pytest.fixture
+def own_api(own_stack: OwnStack, own_tenant: Tenant) -> Api:
+    return Api(app=own_stack.app, api_key=own_tenant.api_key)
+
+
 @dataclass
 class Live:
     """A tenant on the running stack."""

@@ -21,17 +21,6 @@ from webapp.services.jobs.enqueue import enqueue
 TOKEN = "monitoring-knows-this"
 
 
-@pytest.fixture
-def own_tenant(own_stack: OwnStack) -> Tenant:
-    """A tenant on a database of its own, as a backlog is that of all."""
-    return Tenant.create(own_stack.app)
-
-
-@pytest.fixture
-def own_api(own_stack: OwnStack, own_tenant: Tenant) -> Api:
-    return Api(app=own_stack.app, api_key=own_tenant.api_key)
-
-
 def waits(tenant: Tenant, kind: str, seconds: float) -> None:
     """A job that has been due for so long."""
     since = datetime.now(UTC) - timedelta(seconds=seconds)

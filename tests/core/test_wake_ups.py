@@ -18,16 +18,6 @@ SHORT, SIGNATURE = LANES["short"], LANES["signature"]
 
 
 @pytest.fixture
-def own_tenant(own_stack: OwnStack) -> Tenant:
-    return Tenant.create(own_stack.app)
-
-
-@pytest.fixture
-def own_api(own_stack: OwnStack, own_tenant: Tenant) -> Api:
-    return Api(app=own_stack.app, api_key=own_tenant.api_key)
-
-
-@pytest.fixture
 def broker(own_stack: OwnStack, own_tenant: Tenant) -> Iterator[redis.Redis]:
     """A broker whose queues nobody reads, empty."""
     with redis.Redis.from_url(own_stack.valkey.url) as client:

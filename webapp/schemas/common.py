@@ -244,13 +244,18 @@ class Day(fields.Date):
 
 
 class StateIn(fields.Field[str]):
-    """A state by its number, label or slug, in any letter case; the slug inside."""
+    """A state by its number, label or slug, in any letter case; the slug inside.
+
+    `2.0` is a number of one too, as JSON does not tell them apart.
+    """
 
     def __init__(self, machine: StateMachine, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.machine = machine
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
         slug = self.machine.parse(value)
         if slug is None:
             known = ", ".join(f"{s.label} ({s.number})" for s in self.machine.states.values())

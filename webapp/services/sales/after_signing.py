@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Text, cast, or_, select
 
 from models.db.base import db
+from models.db.queries import CompiledQuery, bound
 from models.db.tenancy import current_organization_id
 from models.identity import Membership, Organization, User
 from models.sales import Proposal, ProposalVersion, Signature, SignedDocument, SigningLink
@@ -26,28 +27,19 @@ def store_signed_document(signature_id: UUID, verify_url: str) -> None:
 
     Raises ContentHashMismatch when the stored content is not what was signed.
     """
-    signature = _signature(signature_id)
-    already = db.session.scalar(
-        select(SignedDocument.id).where(
-            SignedDocument.organization_id == signature.organization_id,
-            SignedDocument.signature_id == signature.id,
-        )
-    )
-    if already is not None:
+    signed = _EVIDENCE.one(id=signature_id)
+    assert signed is not None
+    if signed["document_id"] is not None:
         return
-    names = (
-        "signer_name", "signer_email", "method", "data", "consent_text", "consent_version",
-        "locale", "ip", "user_agent", "content_sha256", "recorded_by",
-    )  # fmt: skip
-    evidence: dict[str, Any] = {name: getattr(signature, name) for name in names}
-    signed_at = signature.signed_at.isoformat().replace("+00:00", "Z")
-    evidence |= {"id": str(signature.id), "signed_at": signed_at, "verify_url": verify_url}
-    organization = db.session.get_one(Organization, signature.organization_id)
-    document = render_signed_document(_content(signature), evidence, organization.timezone)
+    evidence: dict[str, Any] = {column.key: signed[column.key] for column in _OF_THE_SIGNER}
+    signed_at = signed["signed_at"].isoformat().replace("+00:00", "Z")
+    evidence |= {"id": str(signature_id), "signed_at": signed_at, "verify_url": verify_url}
+    content = json.loads(signed["content"])
+    document = render_signed_document(content, evidence, signed["timezone"])
     db.session.add(
         SignedDocument(
-            signature_id=signature.id,
-            proposal_id=signature.proposal_id,
+            signature_id=signature_id,
+            proposal_id=signed["proposal_id"],
             sha256=hashlib.sha256(document).hexdigest(),
             content=document,
             size=len(document),
@@ -68,44 +60,27 @@ def link_facts(payload: Mapping[str, Any]) -> dict[str, Any] | None:
     is_past = proposal.valid_until is not None and proposal.valid_until <= now()
     if proposal.status != "sent" or proposal.deleted_at is not None or is_past:
         return None
-    version = db.session.scalars(
-        select(ProposalVersion).where(
-            ProposalVersion.organization_id == link.organization_id,
-            ProposalVersion.proposal_id == link.proposal_id,
-            ProposalVersion.version == link.version,
-        )
-    ).one()
-    return _facts(json.loads(version.content), link.email)
+    told = _SENT.one(id=proposal.id)
+    assert told is not None
+    return _facts(told, link.email)
 
 
 def signature_facts(signature_id: UUID) -> dict[str, Any]:
     """What the mails after a signature tell: the proposal, the signer, and what was created."""
-    signature = _signature(signature_id)
-    assert signature.proposal_id is not None
-    created = created_by(signature.proposal_id)
+    signed = _TOLD.one(id=signature_id)
+    assert signed is not None
+    created = created_by(signed["proposal_id"])
     projects = [
         {"name": project["name"], "phase": PHASE.label(project["phase"])}
         for project in created["projects"]
     ]
-    link = db.session.scalars(
-        select(SigningLink).where(
-            SigningLink.organization_id == signature.organization_id,
-            SigningLink.proposal_id == signature.proposal_id,
-            SigningLink.version == signature.version,
-            SigningLink.revoked_at.is_(None),
-        )
-    ).one_or_none()
-    return _facts(_content(signature), link.email if link else None) | {
-        "signature": {
-            "signer_name": signature.signer_name,
-            "signed_at": signature.signed_at,
-            "recorded_by": signature.recorded_by,
-        },
+    return _facts(signed, signed["link_email"]) | {
+        "signature": {name: signed[name] for name in ("signer_name", "signed_at", "recorded_by")},
         "engagement": created["engagement"],
         "projects": projects,
         "order": created["order"],
-        "owner": owner_address(signature.proposal_id),
-        "link_id": link.id if link else None,
+        "owner": owner_address(signed["proposal_id"]),
+        "link_id": signed["link_id"],
     }
 
 
@@ -114,14 +89,9 @@ def decline_facts(proposal_id: UUID) -> dict[str, Any] | None:
     proposal = db.session.get(Proposal, (current_organization_id(), proposal_id))
     if proposal is None or proposal.status != "declined":
         return None
-    version = db.session.scalars(
-        select(ProposalVersion).where(
-            ProposalVersion.organization_id == proposal.organization_id,
-            ProposalVersion.proposal_id == proposal.id,
-            ProposalVersion.version == proposal.version,
-        )
-    ).one()
-    return _facts(json.loads(version.content)) | {
+    told = _SENT.one(id=proposal_id)
+    assert told is not None
+    return _facts(told) | {
         "reason": proposal.decline_reason,
         "owner": owner_address(proposal_id),
     }
@@ -133,10 +103,10 @@ def owner_address(proposal_id: UUID) -> tuple[str, str] | None:
     `owner_id` is a free string (rulings.md, *Owner*), so it may name nobody we know.
     """
     organization_id = current_organization_id()
-    owner_id = db.session.scalar(
-        select(Proposal.owner_id).where(
-            Proposal.organization_id == organization_id, Proposal.id == proposal_id
-        )
+    owner_id = (
+        select(Proposal.owner_id)
+        .where(Proposal.organization_id == organization_id, Proposal.id == proposal_id)
+        .scalar_subquery()
     )
     is_the_owner = cast(User.id, Text) == owner_id
     member = db.session.execute(
@@ -153,29 +123,76 @@ def owner_address(proposal_id: UUID) -> tuple[str, str] | None:
     return (member.name, member.email) if member else None
 
 
-def _signature(signature_id: UUID) -> Signature:
-    return db.session.get_one(Signature, (current_organization_id(), signature_id))
-
-
-def _content(signature: Signature) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(
-        db.session.scalars(
-            select(ProposalVersion.content).where(
-                ProposalVersion.organization_id == signature.organization_id,
-                ProposalVersion.proposal_id == signature.proposal_id,
-                ProposalVersion.version == signature.version,
-            )
-        ).one()
-    )
-    return content
-
-
-def _facts(content: dict[str, Any], email: str | None = None) -> dict[str, Any]:
+def _facts(told: Mapping[str, Any], email: str | None = None) -> dict[str, Any]:
     """What all mails tell; `email` is where the link was sent to, if not as the content says."""
-    organization = db.session.get_one(Organization, current_organization_id())
+    content = json.loads(told["content"])
     return {
-        "organization": {"name": organization.name},
-        "timezone": organization.timezone,
+        "organization": {"name": told["organization"]},
+        "timezone": told["timezone"],
         "proposal": content,
         "contact": content["contact"] | ({"email": email} if email else {}),
     }
+
+
+# What was signed, and what both the document and the mails tell of the organization.
+_SIGNED = (
+    select(
+        Signature.proposal_id,
+        Signature.signed_at,
+        ProposalVersion.content,
+        Organization.name.label("organization"),
+        Organization.timezone,
+    )
+    .select_from(Signature)
+    .join(
+        ProposalVersion,
+        (ProposalVersion.organization_id == Signature.organization_id)
+        & (ProposalVersion.proposal_id == Signature.proposal_id)
+        & (ProposalVersion.version == Signature.version),
+    )
+    .join(Organization, Organization.id == Signature.organization_id)
+    .where(Signature.id == bound("id", Signature.id.type))
+)
+_OF_THE_SIGNER = (
+    Signature.signer_name, Signature.signer_email, Signature.method, Signature.data,
+    Signature.consent_text, Signature.consent_version, Signature.locale, Signature.ip,
+    Signature.user_agent, Signature.content_sha256, Signature.recorded_by,
+)  # fmt: skip
+_EVIDENCE = CompiledQuery.of(
+    _SIGNED.add_columns(*_OF_THE_SIGNER, SignedDocument.id.label("document_id")).outerjoin(
+        SignedDocument,
+        (SignedDocument.organization_id == Signature.organization_id)
+        & (SignedDocument.signature_id == Signature.id),
+    )
+)
+_TOLD = CompiledQuery.of(
+    _SIGNED.add_columns(
+        Signature.signer_name,
+        Signature.recorded_by,
+        SigningLink.id.label("link_id"),
+        SigningLink.email.label("link_email"),
+    ).outerjoin(
+        SigningLink,
+        (SigningLink.organization_id == Signature.organization_id)
+        & (SigningLink.proposal_id == Signature.proposal_id)
+        & (SigningLink.version == Signature.version)
+        & SigningLink.revoked_at.is_(None),
+    )
+)
+# The present version of a proposal as it was sent.
+_SENT = CompiledQuery.of(
+    select(
+        ProposalVersion.content,
+        Organization.name.label("organization"),
+        Organization.timezone,
+    )
+    .select_from(Proposal)
+    .join(
+        ProposalVersion,
+        (ProposalVersion.organization_id == Proposal.organization_id)
+        & (ProposalVersion.proposal_id == Proposal.id)
+        & (ProposalVersion.version == Proposal.version),
+    )
+    .join(Organization, Organization.id == Proposal.organization_id)
+    .where(Proposal.id == bound("id", Proposal.id.type))
+)
