@@ -34,7 +34,7 @@ RIGHT_WITHIN = 1.0  # second
 LOOK_SECONDS = 0.05
 
 TEXT = f"""
-The application runs as `make run` starts it: two web processes, worker (7 processes), dispatcher,
+The application runs as `make run` starts it: two web processes, worker (8 processes), dispatcher,
 beat.
 
 **Pipeline**: {PROJECTS * MOVES:,} status changes ({MOVES} of each of {PROJECTS} projects) are made

@@ -32,7 +32,7 @@ WARM_UP = 40
 
 TEXT = """
 Proposals of three items wait to be signed. The application runs as `make run` starts it: two web
-processes, worker (7 processes), dispatcher, beat.
+processes, worker (8 processes), dispatcher, beat.
 
 **The floor** is made from the application: two signings are recorded, and the statements of their
 two transactions (signature; fulfilment), with their parameters, are run again with ids of their

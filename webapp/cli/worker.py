@@ -15,7 +15,7 @@ MAX_CONSUMERS = 64
     envvar="WORKER_CONSUMERS",
     metavar="LANE=N",
     help="How many processes take jobs of a lane, such as outside=4; 0 for none. May be repeated,"
-    " and in WORKER_CONSUMERS stands between spaces. Default: signature=2 short=1 document=1"
+    " and in WORKER_CONSUMERS stands between spaces. Default: signature=2 short=1 document=2"
     " outside=2 bulk=1.",
 )
 def worker(given: tuple[str, ...]) -> None:

@@ -49,7 +49,7 @@ LANES: dict[str, Lane] = {
     for lane in (
         Lane("signature", aim=5, consumers=2, niceness=0, pause=0.02),
         Lane("short", aim=10, consumers=1, niceness=2, pause=0.25),
-        Lane("document", aim=60, consumers=1, niceness=5, pause=0.25),
+        Lane("document", aim=60, consumers=2, niceness=5, pause=0.25),
         Lane("outside", aim=60, consumers=2, niceness=5, pause=0.25),
         Lane("bulk", aim=600, consumers=1, niceness=10, pause=0.25),
     )

@@ -257,7 +257,9 @@ def _limit(proposal: Proposal) -> None:
 def check_not_expired(proposal: Proposal, advice: str | None = None) -> None:
     """By the database's clock, after the lock was waited for. Raises Expired, with this advice."""
     if proposal.valid_until is not None:
-        clock: dt.datetime = db.session.execute(select(func.clock_timestamp())).scalar_one()
+        # What was changed on the proposal so far is written with what comes after.
+        with db.session.no_autoflush:
+            clock: dt.datetime = db.session.execute(select(func.clock_timestamp())).scalar_one()
         if clock >= proposal.valid_until:
             raise Expired(advice)
 

@@ -12,8 +12,8 @@ from uuid import UUID
 from sqlalchemy import select
 
 from models.crm import Deal
-from models.db.base import db
-from models.db.inserts import insert_records
+from models.db.base import db, uuid7
+from models.db.inserts import insert_together
 from models.db.tenancy import current_organization_id
 from models.sales import (
     MAX_DRAWING_BYTES,
@@ -24,9 +24,10 @@ from models.sales import (
     Signature,
 )
 from models.states import CONTRACT, DEAL, PROPOSAL
+from webapp.services.activity.events import record_activity
 from webapp.services.billing.numbers import next_number
 from webapp.services.common.exceptions import AlreadySigned, ContentChanged, Invalid
-from webapp.services.common.writes import create, lock, move, now, today
+from webapp.services.common.writes import lock, move, now, today
 from webapp.services.jobs.enqueue import enqueue
 from webapp.services.sales.named_engagement import check_engagement_to_sign
 from webapp.services.sales.sending import check_not_expired, linked_proposal, note_view
@@ -108,9 +109,10 @@ def _sign(proposal: Proposal, evidence: Evidence) -> Signed:
         check_engagement_to_sign(proposal)
         proposal.signed_at = now()
     move(proposal, PROPOSAL, "signed", type="signed", metadata={"version": proposal.version})
-    contract = _sign_contract(proposal)
+    contract, is_new = _sign_contract(proposal)
     values = asdict(evidence) | {"content_sha256": proposal.content_sha256}
     signature = Signature(
+        id=uuid7(),
         proposal_id=proposal.id,
         contract_id=contract.id,
         version=proposal.version,
@@ -118,14 +120,20 @@ def _sign(proposal: Proposal, evidence: Evidence) -> Signed:
         **values,
     )
     _win_deal(proposal)
-    insert_records([signature])  # its unique keys decide, before a job refers to it
+    # Their unique keys decide, before a job refers to them.
+    insert_together([contract, signature] if is_new else [signature])
+    if is_new:
+        record_activity(contract, "created")
     job_id = enqueue("sales.fulfil_signature", signature.id, {"signature_id": str(signature.id)})
     job = {"id": job_id, "kind": "sales.fulfil_signature", "state": "ready", "created_at": now()}
     return Signed(proposal.id, signature.id, job)
 
 
-def _sign_contract(proposal: Proposal) -> Contract:
-    """Sign the proposal's contract; made here unless somebody drew one up before."""
+def _sign_contract(proposal: Proposal) -> tuple[Contract, bool]:
+    """Sign the proposal's contract; made here, and not inserted yet, unless there is one already.
+
+    Says whether it was made here.
+    """
     contract = db.session.scalars(
         select(Contract)
         .where(
@@ -136,6 +144,7 @@ def _sign_contract(proposal: Proposal) -> Contract:
     ).one_or_none()
     if contract is None:
         contract = Contract(
+            id=uuid7(),
             organization_id=current_organization_id(),
             number=next_number("contract"),
             name=proposal.name,
@@ -150,11 +159,11 @@ def _sign_contract(proposal: Proposal) -> Contract:
             start_date=today(),
             signed_at=now(),
         )
-        return create(contract)
+        return contract, True
     contract.content_sha256 = proposal.content_sha256
     contract.signed_at = now()
     move(contract, CONTRACT, "signed", type="signed")
-    return contract
+    return contract, False
 
 
 def _win_deal(proposal: Proposal) -> None:
