@@ -19,7 +19,7 @@ from benchmarks.stage import Stage
 from webapp.devstack.processes import StartError
 
 # In the order of RESULTS.md; each is a module with `measure(stage, repeats) -> Section`.
-PARTS = ("requests", "pages", "sign", "activity", "startup", "memory", "round_trips")
+PARTS = ("requests", "pages", "sign", "fairness", "activity", "startup", "memory", "round_trips")
 REPEATS = 5
 BUSY = 0.5  # load average; what a machine has that does nothing else is below
 

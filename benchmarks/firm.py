@@ -136,6 +136,10 @@ class Firm:
         self.rows(f"ANALYZE {', '.join(_WRITTEN)}")
         return made
 
+    def ask_for_a_mail(self) -> None:
+        """Make a proposal and send it, so that its client is mailed the link."""
+        self._send(1)
+
     def open_projects(self, count: int) -> list[tuple[str, str]]:
         """Open an engagement of `count` projects over HTTP, each with a conversation.
 

@@ -149,15 +149,22 @@ def _repeat(
             Target(
                 "sign → fulfilled, idle, times the floor",
                 latency.median,
-                5.0,
+                2.0,
                 at_least=False,
                 note=latency.spread(),
             ),
             Target(
                 "sign → fulfilled, saturated, share of pgbench",
                 throughput.median,
-                0.2,
+                0.6,
                 note=throughput.spread(),
+            ),
+            Target(
+                "sign → all done, saturated",
+                statistics.median(drained),
+                40,
+                unit="/s",
+                note=Repeated(drained).spread(),
             ),
         ],
     )

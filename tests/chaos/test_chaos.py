@@ -15,6 +15,8 @@ from tests.conftest import Live
 from tests.support.oracle import crossings, mail_violations, mails, violations
 from tests.support.tenants import Tenant, eventually
 
+pytestmark = pytest.mark.drill
+
 
 def told(kind: str, subject: Any, *, acknowledged: bool = True) -> Operation:
     return Operation(kind, str(subject), time=0.0, acknowledged=acknowledged, tries=1)

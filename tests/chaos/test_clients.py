@@ -15,6 +15,8 @@ from tests.chaos.clients import Caller, Journal, Refused, Tally, Unacknowledged
 from tests.chaos.stock import Stock
 from tests.conftest import Live, OwnStack
 
+pytestmark = pytest.mark.drill
+
 
 @pytest.fixture
 def tally() -> Tally:

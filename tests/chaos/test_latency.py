@@ -11,6 +11,8 @@ from tests.chaos.latency import Bounds, Clock, Signed, Waits, late, signatures, 
 from tests.conftest import Live
 from tests.support.tenants import eventually
 
+pytestmark = pytest.mark.drill
+
 BOUNDS = Bounds(p99=15.0, worst=30.0, overtaken=30.0)
 
 

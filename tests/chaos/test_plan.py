@@ -5,10 +5,14 @@ from __future__ import annotations
 import random
 from typing import cast
 
+import pytest
+
 from tests.chaos.arena import Arena
 from tests.chaos.faults import FAULTS, Fault, bag, take
 from tests.chaos.plan import Plan
 from tests.chaos.smtp import AWAY
+
+pytestmark = pytest.mark.drill
 
 NOBODY = cast(Arena, None)  # the faults of these tests do not look at it
 

@@ -12,6 +12,8 @@ from psycopg.conninfo import conninfo_to_dict
 from tests.chaos.proxy import Proxy
 from tests.conftest import Servers
 
+pytestmark = pytest.mark.drill
+
 Session = psycopg.Connection[Any]
 
 

@@ -15,6 +15,8 @@ from tests.chaos import smtp
 from tests.chaos.smtp import SmtpServer
 from tests.support.tenants import eventually
 
+pytestmark = pytest.mark.drill
+
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[SmtpServer]:
