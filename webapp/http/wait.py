@@ -117,28 +117,36 @@ def wait_wanted() -> tuple[int, bool]:
     return DEFAULT_SECONDS, False
 
 
-def wait_for_result(accepted: ApiResponse, result: Callable[[dict[str, Any]], Any]) -> ApiResponse:
-    """Turn an accepted (202) answer into the result's (200) if its job is done soon enough.
+def wait_for_result(
+    accepted: ApiResponse,
+    result: Callable[[dict[str, Any]], Any],
+    promise: Callable[[dict[str, Any]], Any],
+) -> ApiResponse:
+    """Answer an accepted request with its result (200) if its job is done soon enough, else 202.
 
-    `result` makes the body from the accepted one. A replayed answer is given its result as well,
-    at once if it is there, whatever the caller prefers. What goes wrong meanwhile leaves it at the
-    accepted answer.
+    The accepted body is what is kept for retries: the job, and what both `result` and `promise`
+    make the body of, the latter without the result. A replayed answer is given its result as well,
+    at once if it is there, whatever the caller prefers. What goes wrong meanwhile leaves it at 202.
     """
     if accepted.status != 202:
         return accepted
+    kept = accepted.body
     accepted.headers["Retry-After"] = str(_seconds_to_the_result())
     seconds, stated = wait_wanted()
     if stated:
         preference = "respond-async" if seconds == 0 else f"wait={seconds}"
         accepted.headers["Preference-Applied"] = preference
-    if seconds == 0 and REPLAYED not in accepted.headers:
-        return accepted
 
-    def awaited() -> ApiResponse:
-        if not done_within(UUID(accepted.body["job"]["id"]), seconds):
-            return accepted
+    def awaited() -> ApiResponse | None:
+        if not done_within(UUID(kept["job"]["id"]), seconds):
+            return None
         ended = ("Location", "Retry-After")
         headers = {name: value for name, value in accepted.headers.items() if name not in ended}
-        return ApiResponse(200, result(accepted.body), headers)
+        return ApiResponse(200, result(kept), headers)
 
-    return unless_it_fails(awaited, accepted)
+    if seconds or REPLAYED in accepted.headers:
+        done = unless_it_fails(awaited, None)
+        if done is not None:
+            return done
+    accepted.body = unless_it_fails(lambda: promise(kept), {"proposal": None, "job": kept["job"]})
+    return accepted

@@ -214,9 +214,12 @@ class SigningResult(Output):
 
 
 class SigningAccepted(Output):
-    """The signature is recorded; the job carries it out."""
+    """The signature is recorded; the job carries it out.
 
-    proposal = fields.Nested(ProposalOut)
+    `proposal` is null where it could not be read any more after the signature was recorded.
+    """
+
+    proposal = fields.Nested(ProposalOut, allow_none=True)
     job = fields.Nested(JobBrief)
 
 
@@ -268,7 +271,9 @@ class PublicSigningResult(Output):
 
 
 class PublicSigningAccepted(Output):
-    proposal = fields.Nested(PublicProposalOut)
+    """As `SigningAccepted`, for the client who holds the link."""
+
+    proposal = fields.Nested(PublicProposalOut, allow_none=True)
     job = fields.Nested(JobBrief)
 
 

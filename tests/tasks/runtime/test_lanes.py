@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -272,8 +273,9 @@ def test_a_wake_up_ends_after_a_while_and_leaves_another_for_the_rest(
     own_stack: OwnStack, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lanes, "SLICE_SECONDS", 0.05)
-    for n in range(3):
-        ask(tenant, str(n), seconds=0.1)
+    now = datetime.now(UTC)  # with a time of their own they leave no wake-ups
+    for name in ("a", "b", "c"):
+        tenant.run(partial(enqueue, "test.line", name, {"name": name, "seconds": 0.1}, run_at=now))
     with redis.Redis.from_url(own_stack.valkey.url) as broker:
         broker.flushall()
         lanes.run_lane(BULK)

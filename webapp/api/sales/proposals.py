@@ -151,17 +151,21 @@ def preview_proposal_signature(proposal_id: UUID) -> dict[str, Any]:
 
 def signing_result(accepted: dict[str, Any]) -> dict[str, Any]:
     """The body of S 7e: the proposal as it is now, and what signing created."""
-    proposal_id = UUID(accepted["proposal"]["id"])
+    proposal_id = _signed(accepted)
     body: dict[str, Any] = SigningResult().dump(created_by(proposal_id))
     body["proposal"] = proposals.answer({"proposal_id": proposal_id}).body
     return {name: body[name] for name in ("proposal", "engagement", "projects", "order")}
 
 
-def accepted_answer(proposal: dict[str, Any], brief: dict[str, Any]) -> ApiResponse:
-    """202: the signature is recorded, and the job says how far it is."""
-    job = SigningAccepted().dump({"job": brief})["job"]
-    body = {"proposal": proposal, "job": job}
-    return ApiResponse(202, body, {"Location": f"/api/jobs/{job['id']}"})
+def signing_promise(accepted: dict[str, Any]) -> dict[str, Any]:
+    """The signature is recorded, and the job says how far it is."""
+    proposal = proposals.answer({"proposal_id": _signed(accepted)}).body
+    return {"proposal": proposal, "job": accepted["job"]}
+
+
+def _signed(accepted: dict[str, Any]) -> UUID:
+    """Which proposal; answers kept by processes of before hold it whole."""
+    return UUID(accepted.get("proposal_id") or accepted["proposal"]["id"])
 
 
 @blueprint.operation(
@@ -175,7 +179,7 @@ def accepted_answer(proposal: dict[str, Any], brief: dict[str, Any]) -> ApiRespo
     if_match=True,
     waits=True,
     errors=(AlreadySigned, InvalidTransition, Expired, ContentChanged),
-    after_commit=lambda answer: wait_for_result(answer, signing_result),
+    after_commit=lambda answer: wait_for_result(answer, signing_result, signing_promise),
 )
 def sign(
     body: dict[str, Any], proposal_id: UUID, *, expected_row_version: int | None
@@ -191,7 +195,9 @@ def sign(
         recorded_by=current_principal().label[:NAME_LENGTH],
     )
     signed = sign_proposal(proposal_id, evidence, expected_row_version=expected_row_version)
-    return accepted_answer(proposals.answer({"proposal_id": proposal_id}).body, signed.job)
+    job = SigningAccepted().dump({"job": signed.job})["job"]
+    body = {"proposal_id": str(proposal_id), "job": job}
+    return ApiResponse(202, body, {"Location": f"/api/jobs/{job['id']}"})
 
 
 @blueprint.operation(

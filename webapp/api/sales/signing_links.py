@@ -48,6 +48,11 @@ def _result(_accepted: dict[str, Any]) -> dict[str, Any]:
     return {name: body[name] for name in ("proposal", "engagement", "projects", "order")}
 
 
+def _promise(accepted: dict[str, Any]) -> dict[str, Any]:
+    """The signature is recorded, and the job says how far it is."""
+    return {"proposal": _PROPOSAL.dump(linked_to_caller()), "job": accepted["job"]}
+
+
 def _wait_by_link(accepted: ApiResponse) -> ApiResponse:
     """`wait_for_result`, and where the client may ask for the result: the job is not theirs.
 
@@ -56,7 +61,7 @@ def _wait_by_link(accepted: ApiResponse) -> ApiResponse:
     if accepted.status == 202:
         token = (request.view_args or {})["token"]
         accepted.headers["Location"] = f"/api/public/proposals/{token}/result"
-    return wait_for_result(accepted, _result)
+    return wait_for_result(accepted, _result, _promise)
 
 
 @blueprint.operation(
@@ -110,7 +115,7 @@ def sign_public_proposal(body: dict[str, Any], token: str) -> ApiResponse:
         )
     )
     job = PublicSigningAccepted().dump({"job": signed.job})["job"]
-    return ApiResponse(202, {"proposal": _PROPOSAL.dump(linked_to_caller()), "job": job})
+    return ApiResponse(202, {"job": job})
 
 
 @blueprint.operation(
