@@ -8,16 +8,16 @@ from uuid import UUID
 
 from flask import current_app
 
-from tasks.runtime.jobs import job
+from tasks.runtime.jobs import JobRow, batch_job, job
 from webapp.core.mail import compose, deliver
 from webapp.services.common import secrets
 from webapp.services.sales import after_signing, delivery, fulfilment, sending
 
 
-@job("sales.fulfil_signature")
-def fulfil_signature(payload: dict[str, Any]) -> None:
-    """Create engagement, projects, order and the rest of what a signature promises."""
-    fulfilment.fulfil_signature(UUID(payload["signature_id"]))
+@batch_job("sales.fulfil_signature")
+def fulfil_signatures(rows: list[JobRow]) -> None:
+    """Create engagement, projects, order and the rest of what each signature promises."""
+    fulfilment.fulfil_signatures([UUID(row.payload["signature_id"]) for row in rows])
 
 
 @job("sales.render_signed_document")

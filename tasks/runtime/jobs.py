@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -46,7 +46,7 @@ Refusal = Callable[[dict[str, Any], str], None]
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A waiting job as a batch body sees it."""
+    """A job as a body that takes many sees it."""
 
     id: UUID
     payload: dict[str, Any]
@@ -62,6 +62,8 @@ class JobTask:
 
     `delivered` and `undeliverable` tell the domain what became of the effect, in the transaction
     that ends the job. They get the payload; `undeliverable` a reason in words as well.
+
+    A body `takes_many` jobs at once, as a list of JobRow, or the payload of one.
     """
 
     kind: JobKind
@@ -69,6 +71,14 @@ class JobTask:
     effect: Callable[[Any], None] | None = None
     delivered: Body | None = None
     undeliverable: Refusal | None = None
+    takes_many: bool = False
+
+    def run(self, rows: Sequence[JobRow]) -> Any:
+        """Do the work of these jobs; of one, what its body returned."""
+        if self.takes_many:
+            return self.body(rows)
+        [*_, last] = [self.body(row.payload) for row in rows]
+        return last
 
 
 TASKS: dict[str, JobTask] = {}
@@ -95,10 +105,10 @@ def job(
 
 
 def batch_job(name: str) -> Callable[[BatchBody], BatchBody]:
-    """Declare a body that takes many waiting jobs at once; it works in the database only."""
+    """Declare a body that takes many jobs at once; it works in the database only."""
 
     def declare(body: BatchBody) -> BatchBody:
-        _register(JobTask(kind_named(name), body))
+        _register(JobTask(kind_named(name), body, takes_many=True))
         return body
 
     return declare
@@ -108,23 +118,17 @@ def _register(task: JobTask) -> None:
     name = task.kind.name
     if name in TASKS:
         raise ValueError(f"two bodies for {name}")
+    if task.effect is not None and task.kind.batch:
+        raise ValueError(f"{name} has an effect outside the database: one at a time")
     TASKS[name] = task
 
 
 def run_job(name: str, organization_id: UUID, job_id: UUID) -> None:
-    """Run one job, or what waits of its kind. Finding nothing to do is normal, and logged."""
+    """Run one job by itself. Finding nothing to do is normal, and logged."""
     task = TASKS[name]
-    if not task.kind.batch:
-        _run_one(task, organization_id, job_id)
-        return
-    while run_batch(task, organization_id) == task.kind.batch:
-        pass  # fewer were all there were
-
-
-def _run_one(task: JobTask, organization_id: UUID, job_id: UUID) -> None:
     claim = _claim(organization_id, job_id, LEASE_SECONDS if task.effect else None)
     if claim is None:
-        log.info("job_not_waiting", kind=task.kind.name, job_id=str(job_id))
+        log.info("job_not_waiting", kind=name, job_id=str(job_id))
         return
     run_claimed(task, organization_id, job_id, claim)
 
@@ -139,6 +143,14 @@ def run_claimed(task: JobTask, organization_id: UUID, job_id: UUID, claim: Claim
         return
     outcome = "job_done" if finished else "job_refused"
     log.info(outcome, kind=task.kind.name, job_id=str(job_id))
+
+
+def record_failed(
+    task: JobTask, organization_id: UUID, job_id: UUID, claim: Claim, error: Exception
+) -> None:
+    """Record that a claimed job has failed; its work has been rolled back."""
+    attempt = _Attempt(task, organization_id, job_id, claim.attempt, claim.fence)
+    attempt.record_failure(error, claim.payload)
 
 
 class Claim(NamedTuple):
@@ -186,13 +198,6 @@ _FINISH = Statement(
 _RENEW = (
     "SELECT renew_lease(%(organization_id)s, %(job_id)s, %(fence)s::integer, %(lease)s::integer)"
 )
-_WAITING = """
-       SELECT id, payload FROM jobs
-       WHERE organization_id = %(organization_id)s AND kind = %(kind)s AND state = 'ready'
-         AND run_at <= now() ORDER BY seq LIMIT %(size)s FOR UPDATE SKIP LOCKED"""
-_FINISH_BATCH = """
-       UPDATE jobs SET state = 'done', attempts = attempts + 1, finished_at = clock_timestamp()
-       WHERE organization_id = %(organization_id)s AND id = ANY(%(ids)s)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +227,7 @@ class _Attempt:
         def work() -> bool:
             if not execute(_LOCK, self._keys):
                 return False
-            self.task.body([JobRow(self.job_id, payload)] if self.task.kind.batch else payload)
+            self.task.run([JobRow(self.job_id, payload)])
             if not self._finish():
                 raise LeaseLost
             return True
@@ -235,7 +240,7 @@ class _Attempt:
         A lease holds the job meanwhile, no transaction does.
         """
         context = as_system(self.organization_id)
-        prepared = in_transaction(context, lambda: self.task.body(payload))
+        prepared = in_transaction(context, lambda: self.task.run([JobRow(self.job_id, payload)]))
         if prepared is None:
             return self._end()
         with self._kept_lease():
@@ -334,43 +339,6 @@ class _Attempt:
             "fence": self.fence,
             "worker": worker_name(),
         }
-
-
-def run_batch(task: JobTask, organization_id: UUID) -> int:
-    """Take a batch of the organization's waiting jobs of this kind; returns how many were done.
-
-    A batch that fails is rolled back; its jobs are then run one by one, each attempt counted, so
-    that a poisoned one is found and the others go on.
-    """
-    kind = task.kind
-
-    def work() -> int:
-        rows = [JobRow(**row) for row in execute(_WAITING, _waiting_values(kind, organization_id))]
-        if rows:
-            task.body(rows)
-            ids = [row.id for row in rows]
-            execute(_FINISH_BATCH, {"organization_id": organization_id, "ids": ids})
-        return len(rows)
-
-    try:
-        count = in_transaction(as_system(organization_id), work)
-    except Exception as error:
-        log.warning("batch_failed", kind=kind.name, error=describe(error))
-        for waiting_id in _waiting(kind, organization_id):
-            _run_one(task, organization_id, waiting_id)
-        return 0
-    log.info("batch_done", kind=kind.name, jobs=count)
-    return count
-
-
-def _waiting(kind: JobKind, organization_id: UUID) -> list[UUID]:
-    values = _waiting_values(kind, organization_id)
-    rows = in_transaction(as_system(organization_id), lambda: execute(_WAITING, values))
-    return [row["id"] for row in rows]
-
-
-def _waiting_values(kind: JobKind, organization_id: UUID) -> dict[str, Any]:
-    return {"organization_id": organization_id, "kind": kind.name, "size": kind.batch}
 
 
 def worker_name() -> str:

@@ -8,14 +8,14 @@ were lost, or in which order they came.
 from __future__ import annotations
 
 import time
-from typing import Any, NamedTuple
 from uuid import UUID
 
 from celery import shared_task
 from flask import current_app
 
 from models.db.queries import call_function
-from tasks.runtime.jobs import LEASE_SECONDS, TASKS, Claim, run_batch, run_claimed, worker_name
+from tasks.runtime.batches import ClaimedJob, run_together
+from tasks.runtime.jobs import LEASE_SECONDS, TASKS, Claim, run_claimed, worker_name
 from webapp.core.wake_ups import Publisher
 from webapp.services.jobs.kinds import LANES, Lane
 
@@ -24,22 +24,11 @@ from webapp.services.jobs.kinds import LANES, Lane
 SLICE_SECONDS = 2.0
 
 _CLAIM_NEXT = """
-    SELECT * FROM claim_next(%(lane)s, %(kinds)s, %(batches)s, %(leased)s, %(after)s, %(worker)s,
-                             %(lease)s)"""
+    SELECT * FROM claim_next(%(lane)s, %(kinds)s, %(batches)s, %(sizes)s, %(leased)s, %(after)s,
+                             %(worker)s, %(lease)s)"""
 
 # Whose turn was the last, by lane. Each process begins anywhere, as ids are random in their end.
 _served: dict[str, UUID] = {}
-
-
-class NextJob(NamedTuple):
-    """The next due job of a lane: claimed, or (attempt 0) named as one of a batch."""
-
-    organization_id: UUID
-    job_id: UUID
-    kind: str
-    attempt: int
-    fence: int
-    payload: dict[str, Any]
 
 
 def run_lane(lane: Lane) -> None:
@@ -53,33 +42,35 @@ def run_lane(lane: Lane) -> None:
 
 
 def run_next(lane: Lane) -> bool:
-    """Run the lane's next due job, or a batch of its kind; False when none is due."""
+    """Run what is due next in the lane: a job, or several of a kind; False when nothing is due."""
     found = _claim_next(lane)
-    if found is None:
+    if not found:
         return False
-    _served[lane.name] = found.organization_id
-    task = TASKS[found.kind]
-    if task.kind.batch:
-        run_batch(task, found.organization_id)
+    first = found[0]
+    _served[lane.name] = first.organization_id
+    if len(found) == 1:
+        claim = Claim(first.attempt, first.fence, first.payload)
+        run_claimed(TASKS[first.kind], first.organization_id, first.job_id, claim)
     else:
-        claim = Claim(found.attempt, found.fence, found.payload)
-        run_claimed(task, found.organization_id, found.job_id, claim)
+        run_together(TASKS[first.kind], found)
     return True
 
 
-def _claim_next(lane: Lane) -> NextJob | None:
+def _claim_next(lane: Lane) -> list[ClaimedJob]:
+    batches = {name: task.kind.batch for name, task in TASKS.items() if task.kind.batch}
     rows = call_function(
         _CLAIM_NEXT,
         lane=lane.name,
         # A job whose kind only a newer version knows is left to that.
         kinds=list(TASKS),
-        batches=[name for name, task in TASKS.items() if task.kind.batch],
+        batches=list(batches),
+        sizes=list(batches.values()),
         leased=[name for name, task in TASKS.items() if task.effect is not None],
         after=_served.get(lane.name, UUID(int=0)),
         worker=worker_name(),
         lease=LEASE_SECONDS,
     )
-    return NextJob(**rows[0]) if rows else None
+    return [ClaimedJob(**row) for row in rows]
 
 
 def _serve(lane: Lane) -> None:

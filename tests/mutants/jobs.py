@@ -9,7 +9,8 @@ FAILURES = "tasks/runtime/failures.py"
 DISPATCHER = "tasks/runtime/dispatcher.py"
 TENANTS = "migrations/versions/0002_guard_tenants.py"
 PATIENCE = "migrations/versions/0013_give_jobs_patience.py"
-LANES = "migrations/versions/0011_put_jobs_into_lanes.py"
+LANES = "migrations/versions/0018_claim_jobs_together.py"
+BATCHES = "tasks/runtime/batches.py"
 CONSUMERS = "tasks/runtime/consumers.py"
 PUBLISHER = "webapp/core/wake_ups.py"
 
@@ -18,6 +19,7 @@ _dispatcher = "tests/tasks/runtime/test_dispatcher.py::test_{}".format
 _base = "tests/tasks/runtime/test_jobs.py::test_{}".format
 _faults = "tests/scenarios/test_faults.py::test_{}".format
 _publishing = "tests/core/test_wake_ups.py::test_{}".format
+_batches = "tests/tasks/runtime/test_batches.py::test_{}".format
 _lanes = "tests/tasks/runtime/test_lanes.py::test_{}".format
 _consumers = "tests/tasks/runtime/test_consumers.py::test_{}".format
 _wake_again = _dispatcher("a_job_whose_wake_up_was_lost_is_not_forgotten")
@@ -48,11 +50,39 @@ MUTANTS: tuple[Mutant, ...] = (
         _contention("a_claimed_job_that_somebody_holds_is_left_for_the_next_hint"),
     ),
     without(
-        "SKIP LOCKED when a batch is taken",
-        BASE,
-        "LIMIT %(size)s FOR UPDATE SKIP LOCKED",
-        "LIMIT %(size)s FOR UPDATE",
-        _contention("a_batch_takes_the_jobs_that_nobody_holds"),
+        "SKIP LOCKED when jobs are claimed together",
+        LANES,
+        "            FOR UPDATE SKIP LOCKED\n",
+        "            FOR UPDATE\n",
+        _batches("a_batch_takes_the_jobs_that_nobody_holds"),
+    ),
+    without(
+        "SKIP LOCKED when jobs that were claimed together are locked for their work",
+        BATCHES,
+        "ORDER BY seq FOR UPDATE SKIP LOCKED",
+        "ORDER BY seq FOR UPDATE",
+        _batches("a_claimed_batch_leaves_out_what_somebody_holds_by_then"),
+    ),
+    without(
+        "the check that a batch's claim is still this attempt's",
+        BATCHES,
+        "AND state = 'ready' AND attempts = %(attempt)s ORDER BY seq",
+        "AND state = 'ready' ORDER BY seq",
+        _batches("a_batch_that_another_has_taken_over_does_nothing"),
+    ),
+    without(
+        "the claim by itself after two deaths",
+        LANES,
+        "AND j.attempts < 2 AND j.ordering_key IS NULL",
+        "AND j.ordering_key IS NULL",
+        _batches("jobs_whose_process_died_twice_are_claimed_one_by_one"),
+    ),
+    without(
+        "the excuse of an outage for each job of a batch",
+        BATCHES,
+        "        if is_outage(error):\n",
+        "        if False:\n",
+        _batches("an_outage_is_excused_for_each_job_of_a_batch"),
     ),
     without(
         "SKIP LOCKED when the next job of a lane is taken",
@@ -79,7 +109,7 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the organizations' turns",
         "tasks/runtime/lanes.py",
-        "    _served[lane.name] = found.organization_id\n",
+        "    _served[lane.name] = first.organization_id\n",
         "",
         _lanes("organizations_take_turns_however_much_one_of_them_asks_for"),
         _lanes("a_new_organization_is_served_after_one_job_of_the_noisy_one"),
@@ -215,10 +245,10 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "one by one after a batch has failed",
-        BASE,
-        "            _run_one(task, organization_id, waiting_id)\n",
+        BATCHES,
+        "            run_claimed(task, job.organization_id, job.job_id, claim)\n",
         "            pass\n",
-        _base("a_poisoned_job_in_a_batch_does_not_hold_the_others"),
+        _batches("a_bad_job_in_a_batch_does_not_hold_the_others"),
     ),
     without(
         "the failure written down after the rollback",

@@ -116,8 +116,8 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the look whether a signature is carried out already",
         "webapp/services/sales/fulfilment.py",
-        "if proposal.converted_engagement_id is not None:",
-        "if False:",
+        "        if row.Proposal.converted_engagement_id is None\n",
+        "",
         _flow("test_fulfilling_again_changes_nothing"),
     ),
     without(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import redis
@@ -102,9 +103,10 @@ def test_workers_come_back_when_every_acknowledgement_failed(own_stack: OwnStack
     proposals = [live.send_proposal() for _ in range(2)]
     eventually(lambda: live.tenant.count("jobs", "state <> 'done'") == 0)
     with hold_order_numbers(live.tenant) as holder:
-        for proposal in proposals:
+        for number, proposal in enumerate(proposals, start=1):
             live.api.sign(proposal, client=live.client)
-        eventually(lambda: stopped_in_the_middle(live.tenant), until=2)
+            # Each in a process of its own, not both in one transaction.
+            eventually(partial(stopped_in_the_middle, live.tenant), until=number)
         own_stack.valkey.stop()
         holder.rollback()
     eventually(lambda: has_missed_its_broker(own_stack.stack.log("worker")))

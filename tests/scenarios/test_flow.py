@@ -133,14 +133,14 @@ def test_a_signature_creates_everything_once(api: Api, tenant: Tenant) -> None:
 
 
 def test_fulfilling_again_changes_nothing(api: Api, tenant: Tenant) -> None:
-    from webapp.services.sales.fulfilment import fulfil_signature
+    from webapp.services.sales.fulfilment import fulfil_signatures
 
     sign_and_fulfil(api, tenant)
     [signature] = tenant.rows(
         "SELECT id FROM signatures WHERE organization_id = %(organization_id)s"
     )
     before = {t: tenant.count(t) for t in ("engagements", "projects", "orders", "jobs", "invoices")}
-    tenant.run(lambda: fulfil_signature(signature["id"]))
+    tenant.run(lambda: fulfil_signatures([signature["id"]]))
     assert {t: tenant.count(t) for t in before} == before
 
 

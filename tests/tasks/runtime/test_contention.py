@@ -35,11 +35,6 @@ def contend(payload: dict[str, Any]) -> None:
     effects.append(payload["name"])
 
 
-@base.batch_job(a_kind("test.contend_batch", batch=10))
-def contend_batch(waiting: list[base.JobRow]) -> None:
-    effects.extend(job.payload["name"] for job in waiting)
-
-
 @base.job(a_kind("test.contend_send"), effect=sent.append)
 def contend_send(payload: dict[str, Any]) -> str:
     return str(payload["name"])
@@ -109,15 +104,6 @@ def test_a_claimed_job_that_somebody_holds_is_left_for_the_next_hint(tenant: Ten
         assert run.run(claim.payload) is False
     assert effects == []
     assert run.run(claim.payload) is True
-
-
-def test_a_batch_takes_the_jobs_that_nobody_holds(tenant: Tenant) -> None:
-    ids = [make(tenant, "test.contend_batch", name) for name in ("a", "b", "c")]
-    with held(tenant, ids[0]), at_once():
-        base.run_job("test.contend_batch", tenant.id, ids[1])
-    assert effects == ["b", "c"]
-    base.run_job("test.contend_batch", tenant.id, ids[0])
-    assert effects == ["b", "c", "a"]
 
 
 def test_a_holder_from_before_a_retry_cannot_end_the_job_of_the_same_attempt_number(

@@ -48,14 +48,6 @@ def send(payload: dict[str, Any]) -> Any:
     return payload["name"]
 
 
-@base.batch_job(a_kind("test.batch", batch=10))
-def batch(jobs: list[base.JobRow]) -> None:
-    names = [job.payload["name"] for job in jobs]
-    if "poison" in names:
-        raise Failure(SECRET)
-    effects.extend(names)
-
-
 @pytest.fixture(autouse=True)
 def clean(app: Flask) -> Iterator[None]:
     effects.clear()
@@ -230,20 +222,6 @@ def test_a_job_waits_for_the_earlier_ones_with_its_ordering_key(tenant: Tenant) 
     base.run_job("test.write_note", tenant.id, first)
     base.run_job("test.write_note", tenant.id, second)
     assert effects == ["first", "second"]
-
-
-def test_jobs_that_wait_together_are_drained_by_one_message(tenant: Tenant) -> None:
-    ids = [make(tenant, "test.batch", name=f"n{n}") for n in range(25)]
-    base.run_job("test.batch", tenant.id, ids[7])
-    assert effects == [f"n{n}" for n in range(25)]
-    assert tenant.count("jobs", "state = 'done'") == 25
-
-
-def test_a_poisoned_job_in_a_batch_does_not_hold_the_others(tenant: Tenant) -> None:
-    ids = [make(tenant, "test.batch", name=name) for name in ("a", "poison", "b")]
-    base.run_job("test.batch", tenant.id, ids[0])
-    assert effects == ["a", "b"]
-    assert [job_row(tenant, i)["state"] for i in ids] == ["done", "ready", "done"]
 
 
 def test_a_job_of_another_organization_is_not_found(tenant: Tenant, other_tenant: Tenant) -> None:

@@ -337,8 +337,8 @@ def test_fulfilment_through_more_restarts_of_the_database_than_it_has_tries_is_n
         task = base.TASKS["sales.fulfil_signature"]
         outages = MAX_ATTEMPTS + 1
 
-        def cut(payload: dict[str, Any]) -> None:
-            task.body(payload)
+        def cut(rows: list[base.JobRow]) -> None:
+            task.body(rows)
             postgres.stop()
             starter.submit(start_soon)
 
@@ -347,7 +347,9 @@ def test_fulfilment_through_more_restarts_of_the_database_than_it_has_tries_is_n
             postgres.start()
 
         try:
-            monkeypatch.setitem(base.TASKS, task.kind.name, base.JobTask(task.kind, cut))
+            monkeypatch.setitem(
+                base.TASKS, task.kind.name, base.JobTask(task.kind, cut, takes_many=True)
+            )
             with app.app_context():
                 for _ in range(outages):
                     try_again(tenant, task.kind.name, job["id"])

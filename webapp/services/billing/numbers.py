@@ -14,24 +14,33 @@ PREFIXES = {"proposal": "P", "contract": "C", "order": "O", "invoice": "INV"}
 
 _NEXT = """
     INSERT INTO number_series (organization_id, id, series, last)
-    VALUES (%(organization_id)s, %(id)s, %(series)s, 1)
-    ON CONFLICT (organization_id, series) DO UPDATE SET last = number_series.last + 1
+    VALUES (%(organization_id)s, %(id)s, %(series)s, %(count)s)
+    ON CONFLICT (organization_id, series) DO UPDATE SET last = number_series.last + excluded.last
     RETURNING last"""
 
 _takes_none: ContextVar[bool] = ContextVar("takes_no_numbers", default=False)
 
 
 def next_number(series: str) -> str:
-    """The next number of a series, such as `O-00042`; a rollback gives it back.
+    """The next number of a series, such as `O-00042`. As `next_numbers`."""
+    [number] = next_numbers(series, 1)
+    return number
 
-    The series stays locked until the transaction ends, so take it as late as can be. Inside
-    `no_numbers` it is a unique text instead, and nothing is locked.
+
+def next_numbers(series: str, count: int) -> list[str]:
+    """The next so many numbers of a series; a rollback gives them back.
+
+    The series stays locked until the transaction ends, so take them as late as can be. Inside
+    `no_numbers` they are unique texts instead, and nothing is locked.
     """
     if _takes_none.get():
-        return uuid7().hex
+        return [uuid7().hex for _ in range(count)]
+    if not count:
+        return []
     keys = {"organization_id": current_organization_id(), "id": uuid7(), "series": series}
-    [row] = execute(_NEXT, keys)
-    return f"{PREFIXES[series]}-{row['last']:05d}"
+    [row] = execute(_NEXT, {**keys, "count": count})
+    last = row["last"]
+    return [f"{PREFIXES[series]}-{n:05d}" for n in range(last - count + 1, last + 1)]
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
 from models.db.base import SoftDeletable, TenantRecord, Versioned, db, uuid7
@@ -164,7 +164,7 @@ def touch(record: TenantRecord) -> None:
     """Count the change: row version and time."""
     if isinstance(record, Versioned):
         record.row_version += 1
-        record.updated_at = func.now()  # the database's own, without asking for it first
+        record.updated_at = now()
 
 
 def trash(record: TenantRecord, *, batch_id: UUID | None = None, **event: Any) -> None:

@@ -60,8 +60,9 @@ LANES: dict[str, Lane] = {
 class JobKind:
     """How jobs of one kind are treated.
 
-    `lane` names the line they wait in. `batch` is how many waiting jobs of one organization one
-    transaction takes; 0 means that each is run by itself.
+    `lane` names the line they wait in. `batch` is how many due jobs of one organization one
+    transaction takes; 0 means that each is run by itself. Only kinds without an effect outside the
+    database have one.
 
     `max_attempts` counts the tries that failed by an error of the job's own, or whose process died.
     One that an outage ended is excused for as long as `patience` says, from the first try on, or
@@ -91,13 +92,13 @@ KINDS: dict[str, JobKind] = {
     kind.name: kind
     for kind in (
         # Somebody waits for it.
-        JobKind("sales.fulfil_signature", "signature", first_pause=1, patience=FOR_EVER),
+        JobKind("sales.fulfil_signature", "signature", batch=8, first_pause=1, patience=FOR_EVER),
         # In the database only, and quick.
         JobKind("activity.record", "short", batch=500),
         JobKind("conversations.touch", "short", batch=200),
         JobKind("sales.expire_proposals", "short"),
         # The processor's work.
-        JobKind("sales.render_signed_document", "document"),
+        JobKind("sales.render_signed_document", "document", batch=8),
         # Waits for others' servers.
         JobKind("sales.mail_signing_link", **_MAIL),
         JobKind("sales.mail_signed", **_MAIL),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,6 @@ from sqlalchemy import select
 
 from models.crm import ClientCompany, Contact
 from models.db.base import db
-from models.db.queries import CompiledQuery, bound
 from models.db.tenancy import current_organization_id
 from models.identity import Organization
 from models.sales import Proposal, ProposalItem
@@ -29,18 +29,19 @@ CONSENT_TEXT = (
 )
 
 
-def items_of(proposal: Proposal) -> list[ProposalItem]:
-    """The proposal's items in their order."""
-    return list(
-        db.session.scalars(
-            select(ProposalItem)
-            .where(
-                ProposalItem.organization_id == proposal.organization_id,
-                ProposalItem.proposal_id == proposal.id,
-            )
-            .order_by(ProposalItem.position, ProposalItem.id)
+def items_of(proposals: Sequence[Proposal]) -> dict[UUID, list[ProposalItem]]:
+    """The items of each proposal by its id, in their order."""
+    items: dict[UUID, list[ProposalItem]] = {proposal.id: [] for proposal in proposals}
+    for item in db.session.scalars(
+        select(ProposalItem)
+        .where(
+            ProposalItem.organization_id == current_organization_id(),
+            ProposalItem.proposal_id.in_(items),
         )
-    )
+        .order_by(ProposalItem.position, ProposalItem.id)
+    ):
+        items[item.proposal_id].append(item)
+    return items
 
 
 def freeze(proposal: Proposal, sent_at: dt.datetime) -> tuple[str, str]:
@@ -51,7 +52,7 @@ def freeze(proposal: Proposal, sent_at: dt.datetime) -> tuple[str, str]:
     organization = db.session.get_one(Organization, current_organization_id())
     contact = _found(Contact, proposal.contact_id)
     company = _found(ClientCompany, proposal.client_company_id)
-    items = items_of(proposal)
+    items = items_of([proposal])[proposal.id]
     errors = {}
     if not items:
         errors["items"] = ["Add at least one item before sending."]
@@ -74,7 +75,7 @@ def freeze(proposal: Proposal, sent_at: dt.datetime) -> tuple[str, str]:
         "sent_at": _wire_time(sent_at),
         "organization": {"name": organization.name},
         "client": {
-            "name": _client_name(
+            "name": client_name(
                 company.name if company else None, contact.first_name, contact.last_name
             )
         },
@@ -106,32 +107,9 @@ def client_of(proposal: Proposal) -> tuple[ClientCompany | None, Contact | None]
     )
 
 
-def name_of_client(proposal: Proposal) -> str:
-    """Who the engagement is named after: the company, else the person; deleted ones included."""
-    row = _CLIENT.one(company_id=proposal.client_company_id, contact_id=proposal.contact_id)
-    assert row is not None
-    return _client_name(row["company"], row["first_name"], row["last_name"])
-
-
-def _client_name(company: str | None, first_name: str | None, last_name: str | None) -> str:
+def client_name(company: str | None, first_name: str | None, last_name: str | None) -> str:
+    """Who the engagement is named after: the company, else the person."""
     return company or f"{first_name or ''} {last_name or ''}".strip() or "Client"
-
-
-_CLIENT = CompiledQuery.of(
-    select(
-        select(ClientCompany.name)
-        .where(ClientCompany.id == bound("company_id", ClientCompany.id.type))
-        .scalar_subquery()
-        .label("company"),
-        *(
-            select(column)
-            .where(Contact.id == bound("contact_id", Contact.id.type))
-            .scalar_subquery()
-            .label(column.key)
-            for column in (Contact.first_name, Contact.last_name)
-        ),
-    )
-)
 
 
 def signer_by_default(proposal_id: UUID) -> str:

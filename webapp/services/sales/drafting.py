@@ -74,7 +74,7 @@ def update_proposal(
         values.setdefault("allow_other_company", False)
     if items is not None:
         values["total"] = _total(items)
-    is_replaced = items is not None and _differ(items, items_of(proposal))
+    is_replaced = items is not None and _differ(items, items_of([proposal])[proposal.id])
     change(proposal, values, children=("items",) if is_replaced else ())
     if not values.keys().isdisjoint(DECIDE_ENGAGEMENT):
         check_engagement(proposal)

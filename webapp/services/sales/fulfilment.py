@@ -7,6 +7,7 @@ runs twice, there is one engagement, one order, and one project for each item.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,8 @@ from sqlalchemy import select
 
 from models.billing import Invoice, InvoiceLine, InvoiceSchedule, Order, OrderItem
 from models.conversations import Conversation
-from models.db.base import db, uuid7
+from models.crm import ClientCompany, Contact
+from models.db.base import TenantRecord, db, uuid7
 from models.db.inserts import insert_together
 from models.db.queries import CompiledQuery, bound
 from models.db.tenancy import current_organization_id, current_principal
@@ -24,86 +26,126 @@ from models.projects import PhaseChange, Project
 from models.sales import Proposal, ProposalItem, Signature
 from models.states import PHASE
 from webapp.services.activity.events import record_activity
-from webapp.services.billing.numbers import next_number
+from webapp.services.billing.numbers import next_numbers
 from webapp.services.common.writes import now, today, touch
 from webapp.services.jobs.enqueue import enqueue
-from webapp.services.sales.content import items_of, name_of_client
+from webapp.services.sales.content import client_name, items_of
 from webapp.services.sales.named_engagement import counts, engagement_to_extend, may_look_in
 from webapp.services.sales.templates import planned
 
 
-def fulfil_signature(signature_id: UUID) -> None:
-    """Create what the signed proposal promises; a second time finds nothing to do.
+def fulfil_signatures(signature_ids: Sequence[UUID]) -> None:
+    """Create what the signed proposals promise; a second time finds nothing to do.
 
-    Locks in the order proposal → engagement → project → order (sign-flow.md, *Lock order*). What
-    is new goes to the database in one statement.
+    Locks in the order proposal → engagement → project → order (sign-flow.md, *Lock order*): of
+    all, before the first number is taken. What is new goes to the database in one statement.
     """
-    proposal, contract_id = _lock_signed(signature_id)
-    if proposal.converted_engagement_id is not None:
-        return
-    items = items_of(proposal)
-    engagement, is_new = _engagement(proposal, contract_id)
-    projects = _projects(engagement, items)
-    order = _order(engagement, proposal)
-    schedule, invoice = _bill(engagement, order)
+    promises = _lock_signed(signature_ids)
+    items = items_of([promise.proposal for promise in promises])
+    accesses: dict[tuple[UUID, UUID], PortalAccess] = {}
+    for promise in promises:
+        promise.items = items[promise.proposal.id]
+        promise.engagement, promise.is_new = _engagement(promise)
+        promise.projects = _projects(promise.engagement, promise.items)
+        for access in _access(promise.engagement, promise.proposal, promise.is_new):
+            accesses.setdefault((access.engagement_id, access.contact_id), access)
+    projects = [project for promise in promises for project in promise.projects]
+    plans = planned(projects)
+    # Late, because the series stays locked from here on.
+    numbers = next_numbers("order", len(promises))
+    made = [
+        record
+        for promise, number in zip(promises, numbers, strict=True)
+        for record in _bill(promise, number)
+    ]
     insert_together(
         [
-            *([engagement] if is_new else []),
-            EngagementContract(engagement_id=engagement.id, contract_id=contract_id),
+            *(promise.engagement for promise in promises if promise.is_new),
+            *(EngagementContract(engagement_id=promise.engagement.id,
+                                 contract_id=promise.contract_id) for promise in promises),
             *projects,
             *_first_steps(projects),
             *(Conversation(project_id=project.id, subject=project.name) for project in projects),
-            *planned(projects),
-            *_access(engagement, proposal, is_new),
-            order,
-            *_order_items(order, items, projects),
-            schedule,
-            invoice,
-            *(InvoiceLine(invoice_id=invoice.id, position=item.position, **_line(item))
-              for item in items),
+            *plans,
+            *accesses.values(),
+            *made,
         ]
     )  # fmt: skip
-    if is_new:
-        record_activity(engagement, "created", metadata={"proposal": proposal.number})
-    for project in projects:
-        record_activity(project, "created", to=PHASE.initial)
-    record_activity(order, "created", metadata={"number": order.number})
-    record_activity(invoice, "created")
-    proposal.converted_engagement_id = engagement.id
-    proposal.converted_order_id = order.id
-    touch(proposal)
-    for kind in ("sales.render_signed_document", "sales.mail_signed", "sales.mail_signed_owner"):
-        enqueue(
-            kind,
-            signature_id,
-            {"signature_id": str(signature_id)},
-            ordering_key=f"mail:proposal:{proposal.id}" if kind.startswith("sales.mail") else None,
-        )
+    for promise in promises:
+        _conclude(promise)
 
 
-def _lock_signed(signature_id: UUID) -> tuple[Proposal, UUID | None]:
-    """The signature's proposal, locked, and its contract.
+@dataclass(slots=True)
+class _Promise:
+    """A signed proposal, locked, and what it becomes."""
 
-    A signature is carried out whatever happened to the offer since: a deleted one is found too.
+    signature_id: UUID
+    contract_id: UUID | None
+    proposal: Proposal
+    client_name: str
+    items: Sequence[ProposalItem] = ()
+    engagement: Engagement = field(init=False)
+    is_new: bool = field(init=False)  # and not inserted yet
+    projects: Sequence[Project] = ()
+    order: Order = field(init=False)
+    invoice: Invoice = field(init=False)
+
+
+def _lock_signed(signature_ids: Sequence[UUID]) -> list[_Promise]:
+    """The signatures' proposals that are not carried out yet, locked.
+
+    A signature is carried out whatever happened to the offer since: a deleted one is found too,
+    and so are its client and contact.
     """
     found = db.session.execute(
-        select(Proposal, Signature.contract_id)
-        .join(
-            Signature,
-            (Signature.organization_id == Proposal.organization_id)
-            & (Signature.proposal_id == Proposal.id),
+        select(
+            Signature.id,
+            Signature.contract_id,
+            Proposal,
+            ClientCompany.name.label("company"),
+            Contact.first_name,
+            Contact.last_name,
         )
-        .where(Signature.organization_id == current_organization_id(), Signature.id == signature_id)
+        .join(
+            Proposal,
+            (Proposal.organization_id == Signature.organization_id)
+            & (Proposal.id == Signature.proposal_id),
+        )
+        .outerjoin(
+            ClientCompany,
+            (ClientCompany.organization_id == Proposal.organization_id)
+            & (ClientCompany.id == Proposal.client_company_id),
+        )
+        .outerjoin(
+            Contact,
+            (Contact.organization_id == Proposal.organization_id)
+            & (Contact.id == Proposal.contact_id),
+        )
+        .where(
+            Signature.organization_id == current_organization_id(),
+            Signature.id.in_(signature_ids),
+        )
+        .order_by(Proposal.id)
         .with_for_update(of=Proposal)
-    ).one()
-    return found.Proposal, found.contract_id
+    ).all()
+    return [
+        _Promise(
+            row.id,
+            row.contract_id,
+            row.Proposal,
+            client_name(row.company, row.first_name, row.last_name),
+        )
+        for row in found
+        if row.Proposal.converted_engagement_id is None
+    ]
 
 
-def _engagement(proposal: Proposal, contract_id: UUID | None) -> tuple[Engagement, bool]:
+def _engagement(promise: _Promise) -> tuple[Engagement, bool]:
     """The engagement the proposal names if it can still take it, else a new one; and whether it is.
 
     A new one is not inserted yet.
     """
+    proposal = promise.proposal
     named = engagement_to_extend(proposal)
     if named is not None:
         if counts(named, proposal):
@@ -115,12 +157,12 @@ def _engagement(proposal: Proposal, contract_id: UUID | None) -> tuple[Engagemen
     engagement = Engagement(
         id=uuid7(),
         proposal_id=proposal.id,
-        contract_id=contract_id,
+        contract_id=promise.contract_id,
         deal_id=proposal.deal_id,
         client_company_id=proposal.client_company_id,
         contact_id=proposal.contact_id,
         owner_id=proposal.owner_id,
-        name=f"{name_of_client(proposal)[:240]} - Engagement",
+        name=f"{promise.client_name[:240]} - Engagement",
         start_date=today(),
         total_value=proposal.total,
         currency=proposal.currency,
@@ -178,24 +220,20 @@ def _access(engagement: Engagement, proposal: Proposal, is_new: bool) -> list[Po
     return [PortalAccess(engagement_id=engagement.id, contact_id=contact_id)]
 
 
-def _order(engagement: Engagement, proposal: Proposal) -> Order:
-    """The money record; its number is taken late, because the series stays locked after it."""
-    return Order(
+def _bill(promise: _Promise, number: str) -> list[TenantRecord]:
+    """The money record, its schedule, and the first invoice as a draft for staff to send."""
+    proposal, starts_on = promise.proposal, today()
+    order = Order(
         id=uuid7(),
-        number=next_number("order"),
-        engagement_id=engagement.id,
+        number=number,
+        engagement_id=promise.engagement.id,
         proposal_id=proposal.id,
         client_company_id=proposal.client_company_id,
         contact_id=proposal.contact_id,
         total=proposal.total,
         currency=proposal.currency,
     )
-
-
-def _order_items(
-    order: Order, items: Sequence[ProposalItem], projects: Sequence[Project]
-) -> list[OrderItem]:
-    return [
+    order_items = [
         OrderItem(
             order_id=order.id,
             proposal_item_id=item.id,
@@ -204,16 +242,11 @@ def _order_items(
             **_line(item),
             service_id=item.service_id,
         )
-        for item, project in zip(items, projects, strict=True)
+        for item, project in zip(promise.items, promise.projects, strict=True)
     ]
-
-
-def _bill(engagement: Engagement, order: Order) -> tuple[InvoiceSchedule, Invoice]:
-    """The schedule, and the first invoice as a draft for staff to send."""
-    starts_on = today()
     schedule = InvoiceSchedule(
         id=uuid7(),
-        engagement_id=engagement.id,
+        engagement_id=order.engagement_id,
         order_id=order.id,
         kind="once",
         currency=order.currency,
@@ -222,7 +255,7 @@ def _bill(engagement: Engagement, order: Order) -> tuple[InvoiceSchedule, Invoic
     )
     invoice = Invoice(
         id=uuid7(),
-        engagement_id=engagement.id,
+        engagement_id=order.engagement_id,
         order_id=order.id,
         schedule_id=schedule.id,
         period=starts_on.isoformat(),
@@ -230,7 +263,30 @@ def _bill(engagement: Engagement, order: Order) -> tuple[InvoiceSchedule, Invoic
         subtotal=order.total,
         total=order.total,
     )
-    return schedule, invoice
+    lines = [
+        InvoiceLine(invoice_id=invoice.id, position=item.position, **_line(item))
+        for item in promise.items
+    ]
+    promise.order, promise.invoice = order, invoice
+    return [order, *order_items, schedule, invoice, *lines]
+
+
+def _conclude(promise: _Promise) -> None:
+    """Name on the proposal what came of it, tell the log, and ask for what follows."""
+    proposal, order = promise.proposal, promise.order
+    if promise.is_new:
+        record_activity(promise.engagement, "created", metadata={"proposal": proposal.number})
+    for project in promise.projects:
+        record_activity(project, "created", to=PHASE.initial)
+    record_activity(order, "created", metadata={"number": order.number})
+    record_activity(promise.invoice, "created")
+    proposal.converted_engagement_id = promise.engagement.id
+    proposal.converted_order_id = order.id
+    touch(proposal)
+    payload = {"signature_id": str(promise.signature_id)}
+    enqueue("sales.render_signed_document", promise.signature_id, payload)
+    for kind in ("sales.mail_signed", "sales.mail_signed_owner"):
+        enqueue(kind, promise.signature_id, payload, ordering_key=f"mail:proposal:{proposal.id}")
 
 
 def _line(item: ProposalItem) -> dict[str, Any]:

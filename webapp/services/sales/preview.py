@@ -12,7 +12,7 @@ from models.sales import Proposal
 from models.states import PHASE
 from webapp.services.billing.numbers import no_numbers
 from webapp.services.common.writes import lock
-from webapp.services.sales.fulfilment import fulfil_signature
+from webapp.services.sales.fulfilment import fulfil_signatures
 from webapp.services.sales.queries import created_by
 from webapp.services.sales.sending import send_proposal
 from webapp.services.sales.signing import Evidence, sign_proposal
@@ -36,7 +36,7 @@ def preview_signature(proposal_id: UUID) -> dict[str, Any]:
             signed = sign_proposal(
                 proposal_id, Evidence("Preview", None, "recorded", recorded_by="preview")
             )
-            fulfil_signature(signed.signature_id)
+            fulfil_signatures([signed.signature_id])
         created = created_by(proposal_id)
         proposal = db.session.get_one(Proposal, (current_organization_id(), proposal_id))
         is_new = proposal.engagement_id != proposal.converted_engagement_id
