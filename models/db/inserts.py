@@ -68,19 +68,48 @@ def insert_together(records: Sequence[TenantRecord]) -> None:
         execute(Statement("SELECT", ctes).together_with(), parameters)
 
 
-def insert_read(record: TenantRecord, read: CompiledQuery) -> Row:
-    """Insert a new record and read it in the same statement; the session does not hold it.
+def fill(record: TenantRecord) -> None:
+    """Give a new record what its model makes for it, such as its id, before it is inserted."""
+    record.__dict__.update(_values(record))
 
-    `read` is a SELECT from the record's table; it finds only what is inserted, and of other
-    tables what was there before. Raises IntegrityError.
+
+def insert_read(record: TenantRecord, read: CompiledQuery) -> Row:
+    """Insert a new record and read it, with the jobs asked for so far, in one statement.
+
+    The session does not hold it. `read` is a SELECT from the record's table; it finds only what is
+    inserted, and of other tables what was there before. Raises IntegrityError.
     """
+    ctes, values = _insert_of(record)
+    [row] = execute_with_jobs(Statement(read.plain, ctes), {**read.defaults, **values})
+    return row
+
+
+def insert_checked(
+    record: TenantRecord, read: CompiledQuery, check: CompiledQuery, passes: str, **asked: Any
+) -> tuple[Row, bool]:
+    """As `insert_read`, if `passes`, a condition on the one row of `check`, is true of it.
+
+    Returns what `check` found, and what was read where the record was inserted; and whether it was.
+    """
+    where = f" WHERE (SELECT {passes} FROM checked)"  # noqa: S608 - our own text
+    ctes, values = _insert_of(record, where)
+    statement = Statement(
+        "SELECT checked.*, r.* FROM checked LEFT JOIN"  # noqa: S608 - our own text
+        f" (SELECT true AS inserted, x.* FROM ({read.plain}) x) r ON true",
+        {"checked": check.plain, **ctes},
+    )
+    values = {**read.defaults, **check.defaults, **values, **asked}
+    [row] = execute_with_jobs(statement, values)
+    return row, bool(row["inserted"])
+
+
+def _insert_of(record: TenantRecord, where: str = "") -> tuple[dict[str, str], Row]:
+    """The INSERT as a common table expression with the table's name, and its parameter."""
     filled = _values(record)
     record.__dict__.update(filled)
     table = record.__tablename__
     insert = _shape(type(record), tuple(filled)).insert
-    statement = Statement(read.plain, {table: f"{insert} RETURNING {table}.*"})
-    [row] = execute(statement.together_with(), {**read.defaults, "rows": _json([filled])})
-    return row
+    return {table: f"{insert}{where} RETURNING {table}.*"}, {"rows": _json([filled])}
 
 
 @dataclass(frozen=True, slots=True)

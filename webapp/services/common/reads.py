@@ -31,7 +31,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.orm import InstrumentedAttribute
 
 from models.db.base import SoftDeletable, TenantRecord
-from models.db.inserts import insert_read
+from models.db.inserts import insert_checked, insert_read
 from models.db.queries import CompiledQuery, Row, bound
 from webapp.services.common.exceptions import Invalid, NotFound
 
@@ -199,7 +199,18 @@ class RecordQuery:
 
     def insert(self, record: TenantRecord) -> Row:
         """Insert a new record; it as `get` would read it, without asking again."""
-        return insert_read(record, self._inserted) | {name: [] for name in self.children}
+        return insert_read(record, self._inserted) | self._no_children
+
+    def insert_checked(
+        self, record: TenantRecord, check: CompiledQuery, passes: str, **asked: Any
+    ) -> tuple[Row, bool]:
+        """As `insert`, where the row of `check` passes (models/db/inserts.py)."""
+        row, inserted = insert_checked(record, self._inserted, check, passes, **asked)
+        return row | self._no_children, inserted
+
+    @property
+    def _no_children(self) -> dict[str, list[Any]]:
+        return {name: [] for name in self.children}
 
     def select(
         self, *, retrieve: bool = False, deleted: bool = False, inserted: bool = False

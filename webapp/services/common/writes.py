@@ -10,6 +10,7 @@ import datetime as dt
 import functools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar
 from uuid import UUID
@@ -19,7 +20,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, literal_column, select,
 from sqlalchemy.exc import IntegrityError
 
 from models.db.base import SoftDeletable, TenantRecord, Versioned, db, uuid7
-from models.db.inserts import insert_records
+from models.db.inserts import fill, insert_records
 from models.db.queries import CompiledQuery, Row, bound
 from models.db.tenancy import current_organization_id, current_transaction
 from models.identity import Organization
@@ -99,10 +100,18 @@ def create_read(
 
     It is checked first, as `check_values` does. Raises Invalid naming the fields.
     """
-    check_values(record.__dict__, references, custom_fields=custom_fields, creating=True)
-    row = records.insert(record)
+    check = _Check.of(record.__dict__, references, custom_fields, creating=True)
+    if check is not None and check.custom_fields:
+        check.run()  # these may not even have a form in JSON
+        check = None
+    fill(record)
+    # Before the record, so that one statement writes both.
     record_activity(record, "created", **event)
-    return row
+    if check is None:
+        return records.insert(record)
+    row, inserted = records.insert_checked(record, check.query, check.passes, **check.asked)
+    check.demand(row)
+    return row if inserted else records.insert(record)
 
 
 def change(
@@ -250,24 +259,69 @@ def check_values(
 
     Raises Invalid naming each field that does not.
     """
-    tables = tuple(
-        (name, model) for name, model in references.items() if values.get(name) is not None
-    )
-    custom = values.get("custom_fields") or {}
-    with_custom = custom_fields is not None and bool(creating or "custom_fields" in values)
-    if not tables and not with_custom:
-        return
-    ids = {name: values[name] for name, _ in tables}
-    [row] = _check(tables, with_custom).all(**ids, entity_type=custom_fields)
-    errors = {
-        name: [f"There is no {model.noun.replace('_', ' ')} with this id."]
-        for name, model in tables
-        if not row[name]
-    }
-    if with_custom:
-        errors |= wrong_custom_fields(row["definitions"], custom)
-    if errors:
-        raise Invalid(errors)
+    check = _Check.of(values, references, custom_fields, creating=creating)
+    if check is not None:
+        check.run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """What only the database knows about some values, as one row.
+
+    For each field in `tables` the row says whether its id was `found_<field>`; with custom fields
+    it has their `definitions` as well.
+    """
+
+    tables: _Tables
+    custom_fields: Mapping[str, Any] | None
+    asked: dict[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        values: Mapping[str, Any],
+        references: References,
+        custom_fields: str | None,
+        *,
+        creating: bool,
+    ) -> _Check | None:
+        """The check of these values; None when there is nothing to ask."""
+        tables = tuple(
+            (name, model) for name, model in references.items() if values.get(name) is not None
+        )
+        with_custom = custom_fields is not None and bool(creating or "custom_fields" in values)
+        if not tables and not with_custom:
+            return None
+        asked = {name: values[name] for name, _ in tables} | {"entity_type": custom_fields}
+        return cls(tables, (values.get("custom_fields") or {}) if with_custom else None, asked)
+
+    @property
+    def query(self) -> CompiledQuery:
+        return _check(self.tables, self.custom_fields is not None)
+
+    @property
+    def passes(self) -> str:
+        """The condition on the row that nothing can be wrong, where no custom field has a value."""
+        found = [f"found_{name}" for name, _ in self.tables]
+        defined = [] if self.custom_fields is None else ["json_array_length(definitions) = 0"]
+        return " AND ".join([*found, *defined])
+
+    def run(self) -> None:
+        """Ask the database. Raises Invalid naming each field that is wrong."""
+        [row] = self.query.all(**self.asked)
+        self.demand(row)
+
+    def demand(self, row: Row) -> None:
+        """Raises Invalid naming each field that is wrong by the row."""
+        errors = {
+            name: [f"There is no {model.noun.replace('_', ' ')} with this id."]
+            for name, model in self.tables
+            if not row[f"found_{name}"]
+        }
+        if self.custom_fields is not None:
+            errors |= wrong_custom_fields(row["definitions"], self.custom_fields)
+        if errors:
+            raise Invalid(errors)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -281,7 +335,7 @@ def _check(tables: _Tables, with_custom: bool) -> CompiledQuery:
         )
         if issubclass(model, SoftDeletable):
             found = found.where(entity.deleted_at.is_(None))
-        columns.append(found.exists().label(name))
+        columns.append(found.exists().label(f"found_{name}"))
     if with_custom:
         columns.append(DEFINITIONS.label("definitions"))
     return CompiledQuery.of(select(*columns))

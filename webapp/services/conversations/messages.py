@@ -14,6 +14,7 @@ from sqlalchemy import select, text
 
 from models.conversations import Conversation, Message
 from models.db.base import db
+from models.db.inserts import fill
 from models.db.queries import CompiledQuery, Row, bound
 from models.db.tenancy import current_organization_id, current_principal
 from models.projects import Project
@@ -38,10 +39,11 @@ def post_message(values: Mapping[str, Any], project_id: UUID, conversation_id: U
         sender_name=principal.label,
         **values,
     )
-    row = MESSAGES.insert(message)
+    fill(message)
+    # Before the message, so that one statement writes all.
     record_activity(message, "created", engagement_id=engagement_id, metadata=_told(message))
     _ask_for_touch(message, "created")
-    return row
+    return MESSAGES.insert(message)
 
 
 def delete_message(
