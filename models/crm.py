@@ -21,6 +21,7 @@ from models.db.constraints import (
     list_index,
     not_blank,
     purge_index,
+    sort_index,
 )
 from models.states import DEAL
 
@@ -34,6 +35,7 @@ class ClientCompany(Versioned, SoftDeletable, TenantRecord):
         not_blank(),
         json_object("custom_fields"),
         list_index("client_companies", live_only=True),
+        sort_index("client_companies", "name", live_only=True),
         purge_index("client_companies"),
     )
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, SmallInteger, String, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, String, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -16,6 +16,7 @@ from models.db.constraints import (
     amount_with_currency,
     at_least,
     currency_form,
+    day_index,
     in_order,
     index,
     json_array,
@@ -23,12 +24,15 @@ from models.db.constraints import (
     list_index,
     not_blank,
     purge_index,
+    sort_index,
 )
 from models.states import ENGAGEMENT
 
 CUSTOM_FIELD_ENTITIES = ("engagement", "project", "deal", "contact", "company")
 CUSTOM_FIELD_TYPES = ("text", "number", "date", "boolean", "select", "multiselect")
-HEALTH_LEVELS = ("good", "at_risk", "critical")
+OK, ATTENTION, AT_RISK = "ok", "attention", "at_risk"
+HEALTH = (OK, ATTENTION, AT_RISK)
+_HEALTH_KNOWN = "IN ('ok', 'attention', 'at_risk')"
 
 
 class Engagement(Versioned, SoftDeletable, TenantRecord):
@@ -36,7 +40,8 @@ class Engagement(Versioned, SoftDeletable, TenantRecord):
 
     `owner_id` is a free string on purpose: owners come from outside the users table. A
     `legal_hold` keeps the purge away from the engagement and everything below it. Once the purge
-    has begun with it (`purge_started_at`) it is not restored any more.
+    has begun with it (`purge_started_at`) it is not restored any more. `health` is the status of
+    its `engagement_health`, here so that lists can be filtered and sorted by it.
     """
 
     __tablename__ = "engagements"
@@ -61,12 +66,18 @@ class Engagement(Versioned, SoftDeletable, TenantRecord):
             name="closed_if_final",
         ),
         json_object("custom_fields"),
+        CheckConstraint(f"health {_HEALTH_KNOWN}", name="health_known"),
         list_index("engagements", live_only=True),
+        list_index("engagements", "health", live_only=True),
         list_index("engagements", "status", live_only=True),
         list_index("engagements", "owner_id", live_only=True),
         list_index("engagements", "client_company_id"),
         list_index("engagements", "contact_id"),
         index("engagements", "deal_id"),
+        sort_index("engagements", "name", live_only=True),
+        sort_index("engagements", "health", live_only=True),
+        day_index("engagements", "start_date", live_only=True),
+        day_index("engagements", "end_date", live_only=True),
         purge_index("engagements"),
     )
 
@@ -86,6 +97,7 @@ class Engagement(Versioned, SoftDeletable, TenantRecord):
     purge_started_at: Mapped[dt.datetime | None]
     legal_hold: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
     closed_at: Mapped[dt.datetime | None]
+    health: Mapped[str] = mapped_column(String(16), server_default=OK, default=OK)
     custom_fields: Mapped[dict[str, Any]] = mapped_column(
         JSONB, server_default=text("'{}'"), default=dict
     )
@@ -139,21 +151,40 @@ class CustomFieldDefinition(Versioned, TenantRecord):
 
 
 class EngagementHealth(TenantRecord):
-    """How an engagement fares, as last computed: 100 is best; `reasons` say what pulls it down."""
+    """How an engagement fares, as last judged, since when, and the reasons why."""
 
     __tablename__ = "engagement_health"
     noun = "engagement_health"
     __table_args__ = (
         belongs_to("engagement_id", "engagements"),
         UniqueConstraint("organization_id", "engagement_id"),
-        CheckConstraint("score BETWEEN 0 AND 100", name="score_range"),
-        CheckConstraint("level IN ('good', 'at_risk', 'critical')", name="level_known"),
+        CheckConstraint(f"status {_HEALTH_KNOWN}", name="status_known"),
         json_array("reasons"),
-        index("engagement_health", "level"),
     )
 
     engagement_id: Mapped[UUID]
-    score: Mapped[int] = mapped_column(SmallInteger)
-    level: Mapped[str] = mapped_column(String(16))
+    status: Mapped[str] = mapped_column(String(16))
+    since: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     reasons: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
     computed_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
+class EngagementHealthChange(TenantRecord):
+    """When an engagement's health became another, and the reasons at that time. Append-only."""
+
+    __tablename__ = "engagement_health_changes"
+    noun = "engagement_health_change"
+    __table_args__ = (
+        belongs_to("engagement_id", "engagements"),
+        CheckConstraint(f"from_status {_HEALTH_KNOWN}", name="from_status_known"),
+        CheckConstraint(f"to_status {_HEALTH_KNOWN}", name="to_status_known"),
+        CheckConstraint("from_status <> to_status", name="status_differs"),
+        json_array("reasons"),
+        index("engagement_health_changes", "engagement_id", "changed_at", "id"),
+    )
+
+    engagement_id: Mapped[UUID]
+    from_status: Mapped[str] = mapped_column(String(16))
+    to_status: Mapped[str] = mapped_column(String(16))
+    reasons: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
+    changed_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())

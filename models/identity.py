@@ -24,15 +24,21 @@ from models.db.constraints import USER_AGENT_LENGTH
 
 # A signing link does not wait longer than this, whatever the proposal or the organization says.
 MAX_LINK_DAYS = 365
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 ROLES = ("owner", "admin", "member", "viewer")
 CREDENTIAL_KINDS = ("api_key", "session", "signing_link", "portal_link")
 _ROLE_KNOWN = "role IN ('owner', 'admin', 'member', 'viewer')"
 
 
-class Organization(Base):
-    """A firm that uses the product: the tenant itself."""
+class Organization(Versioned, Base):
+    """A firm that uses the product: the tenant itself.
+
+    `settings` holds what it has set of webapp/services/identity/organization.py; what it has not
+    set has the default there.
+    """
 
     __tablename__ = "organizations"
+    noun = "organization"
     __table_args__ = (
         CheckConstraint("btrim(name) <> ''", name="name_not_blank"),
         CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name="slug_form"),

@@ -79,13 +79,6 @@ class Job(TenantRecord):
         Index("ix_jobs_lane_run_at", "lane", "run_at", postgresql_where=text("state = 'ready'")),
         Index("ix_jobs_lease_until", "lease_until", postgresql_where=text("state = 'running'")),
         Index(
-            "ix_jobs_kind_seq",
-            "organization_id",
-            "kind",
-            "seq",
-            postgresql_where=text("state = 'ready'"),
-        ),
-        Index(
             "ix_jobs_ordering_key",
             "organization_id",
             "ordering_key",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tasks.runtime.jobs import JobRow, batch_job
 from webapp.services.activity.events import write_events
+from webapp.services.engagements.health import ask_for_refresh
 
 
 @batch_job("activity.record")
 def record(rows: list[JobRow]) -> None:
-    """Write the events that the jobs ask for."""
-    write_events([row.id for row in rows])
+    """Write the events that the jobs ask for; what happened may tell on an engagement's health."""
+    ask_for_refresh(write_events([row.id for row in rows]), occasion=rows[0].id)

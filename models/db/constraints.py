@@ -81,6 +81,28 @@ def list_index(table: str, *filters: str, live_only: bool = False) -> Index:
     )
 
 
+def sort_index(table: str, column: str, *, live_only: bool = False) -> Index:
+    """The index of a list sorted by a column that is never null."""
+    return Index(
+        f"ix_{table}_{column}_sorted",
+        "organization_id",
+        column,
+        "id",
+        postgresql_where=text("deleted_at IS NULL") if live_only else None,
+    )
+
+
+def day_index(table: str, column: str, *, live_only: bool = False) -> Index:
+    """The index of a list sorted by a day that may be unknown (`days_last` in the services)."""
+    return Index(
+        f"ix_{table}_{column}_sorted",
+        "organization_id",
+        text(f"(COALESCE({column}, '9999-12-31'::date))"),
+        "id",
+        postgresql_where=text("deleted_at IS NULL") if live_only else None,
+    )
+
+
 def purge_index(table: str) -> Index:
     """The soft-deleted rows by age: what the purge reads, without touching the living."""
     return index(table, "deleted_at", where="deleted_at IS NOT NULL")

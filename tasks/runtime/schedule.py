@@ -42,6 +42,8 @@ ENTRIES = (
         "SELECT DISTINCT organization_id FROM proposals"
         " WHERE status = 'sent' AND valid_until <= now() AND deleted_at IS NULL",
     ),
+    # Days pass at another time in each organization's zone, and working hours all day.
+    Entry("engagements.sweep_health", 3600, EVERYBODY),
     Entry("deletion.purge", 24 * 3600, EVERYBODY),
     Entry(
         "jobs.prune",

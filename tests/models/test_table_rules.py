@@ -66,7 +66,10 @@ VOCABULARIES = {
     ("signatures", "method"): sales.SIGNATURE_METHODS,
     ("custom_field_definitions", "entity_type"): engagements.CUSTOM_FIELD_ENTITIES,
     ("custom_field_definitions", "field_type"): engagements.CUSTOM_FIELD_TYPES,
-    ("engagement_health", "level"): engagements.HEALTH_LEVELS,
+    ("engagements", "health"): engagements.HEALTH,
+    ("engagement_health", "status"): engagements.HEALTH,
+    ("engagement_health_changes", "from_status"): engagements.HEALTH,
+    ("engagement_health_changes", "to_status"): engagements.HEALTH,
     ("invoice_schedules", "kind"): billing.SCHEDULE_KINDS,
     ("webhook_deliveries", "state"): webhooks.DELIVERY_STATES,
 }

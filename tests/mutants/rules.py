@@ -202,7 +202,7 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the check that what a record refers to is there",
         RECORDS,
-        "            if not row[f\"found_{name}\"]\n",
+        '            if not row[f"found_{name}"]\n',
         "            if False\n",
         "tests/api/test_tenant_walk.py"
         "::test_a_reference_to_another_organizations_record_is_refused_by_name",

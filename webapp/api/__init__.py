@@ -12,6 +12,7 @@ from webapp.api.conversations import conversations, messages
 from webapp.api.crm import companies, contacts, deals
 from webapp.api.engagements import engagements
 from webapp.api.framework.openapi import make_api
+from webapp.api.identity import organization
 from webapp.api.jobs import jobs
 from webapp.api.projects import projects
 from webapp.api.sales import proposals, signing_links, verification
@@ -19,6 +20,7 @@ from webapp.api.sales import proposals, signing_links, verification
 RESOURCES = (
     engagements, timeline, projects, conversations, messages, proposals, signing_links,
     verification, orders, companies, contacts, deals, services, jobs,
+    organization,
 )  # fmt: skip
 
 

@@ -93,6 +93,7 @@ class EngagementOut(Output):
     deal_id = fields.UUID(allow_none=True)
     contract_id = fields.UUID(allow_none=True)
     proposal_id = fields.UUID(allow_none=True)
+    health = fields.String()
     custom_fields = fields.Dict()
     created_at = Moment()
     updated_at = Moment()
@@ -100,3 +101,28 @@ class EngagementOut(Output):
     deleted_at = Moment(allow_none=True)
     projects = fields.List(fields.Nested(ProjectBrief))
     conversations = fields.List(fields.Nested(ConversationBrief))
+
+
+class HealthReason(Output):
+    """What counts against an engagement: its kind, the record it is about, and it in words."""
+
+    kind = fields.String()
+    id = fields.UUID()
+    detail = fields.String()
+
+
+class HealthChange(Output):
+    from_ = fields.String(data_key="from", attribute="from_status")
+    to = fields.String(attribute="to_status")
+    reasons = fields.List(fields.Nested(HealthReason))
+    changed_at = Moment()
+
+
+class HealthOut(Output):
+    """How an engagement fares, since when and why; `history` has its last changes first."""
+
+    status = fields.String()
+    since = Moment()
+    reasons = fields.List(fields.Nested(HealthReason))
+    computed_at = Moment(allow_none=True)
+    history = fields.List(fields.Nested(HealthChange))

@@ -26,10 +26,12 @@ TIMES = int(os.environ.get("FUZZ_TIMES", "1"))
 EXAMPLES = {GenerationMode.POSITIVE: 2 * TIMES, GenerationMode.NEGATIVE: TIMES}
 # What JSON Schema cannot say: ids must exist, cursors be ours, days in order, an amount have its
 # currency, a change change something, a reason its move, a message say something, and a client be
-# given in words or by id, not both. Any other refusal of valid input is a defect.
+# given in words or by id, not both. Names of time zones and regions must be known, digits check,
+# hours and days be in order. Any other refusal of valid input is a defect.
 BEYOND_SCHEMA = re.compile(
     r"(.*_id|cursor|body|currency|end_date|due_date|items|valid_until|custom_fields\.(?s:.*)"
-    r"|client_company|contact|content|lost_reason)"
+    r"|client_company|contact|content|lost_reason"
+    r"|timezone|holidays_region|tax_id|bank\.(iban|bic)|working_hours\..*|reminder_days)"
 )
 HIDDEN = {"/api/openapi.json", "/api/docs"}
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
 from marshmallow import validate
 from webargs.fields import DelimitedList
 
+from models.engagements import HEALTH
 from models.states import ENGAGEMENT
 from webapp.api.framework.operations import ApiBlueprint
 from webapp.api.framework.resource import Resource
 from webapp.schemas.common import NAME_LENGTH, PlainText, StateIn, reference
-from webapp.schemas.engagements import EngagementChange, EngagementCreate, EngagementOut
-from webapp.services.common.exceptions import InvalidTransition
+from webapp.schemas.engagements import EngagementChange, EngagementCreate, EngagementOut, HealthOut
+from webapp.services.common.exceptions import InvalidTransition, NotFound
 from webapp.services.engagements import commands
+from webapp.services.engagements.health import health_of
 from webapp.services.engagements.queries import ENGAGEMENTS, TRASHED_ENGAGEMENTS
 
 blueprint = ApiBlueprint(
@@ -30,6 +36,7 @@ engagements = Resource(
         "contact_id": reference(allow_none=False),
         "deal_id": reference(allow_none=False),
         "owner_id": PlainText(validate=validate.Length(1, NAME_LENGTH)),
+        "health": DelimitedList(PlainText(validate=validate.OneOf(HEALTH))),
     },
 )
 engagements.list("List engagements")
@@ -49,3 +56,15 @@ engagements.action(
     records=TRASHED_ENGAGEMENTS,
 )
 engagements.action("restore", "Take a trashed engagement back", commands.restore_engagement)
+
+
+@blueprint.operation(
+    "GET",
+    "/<uuid:engagement_id>/health",
+    permission="engagements:read",
+    out=HealthOut,
+    errors=(NotFound,),
+)
+def get_engagement_health(engagement_id: UUID) -> Mapping[str, Any]:
+    """Tell how an engagement fares, since when and why"""
+    return health_of(engagement_id)

@@ -43,14 +43,18 @@ def list_query(
     filters: Mapping[str, fields.Field[Any]],
     *,
     expand: tuple[str, ...] = (),
-    sort: str = "created_at",
+    sorts: tuple[str, ...] = ("created_at",),
     deleted: bool = False,
 ) -> type[Schema]:
-    """The query of a list: paging, sorting, counting, and the resource's filters."""
+    """The query of a list: paging, sorting, counting, and the resource's filters.
+
+    Of `sorts` the first is the one it has by itself, the newest first.
+    """
+    both_ways = [f"{sign}{name}" for name in sorts for sign in ("", "-")]
     members: dict[str, Any] = {
         "limit": fields.Integer(load_default=DEFAULT_LIMIT, validate=validate.Range(1, MAX_LIMIT)),
         "cursor": PlainText(validate=validate.Length(1, 512)),
-        "sort": PlainText(load_default=f"-{sort}", validate=validate.OneOf([sort, f"-{sort}"])),
+        "sort": PlainText(load_default=f"-{sorts[0]}", validate=validate.OneOf(both_ways)),
         "include": PlainText(validate=validate.OneOf(["total"])),
         **filters,
     }
@@ -153,7 +157,7 @@ class Resource:
             self.pascal,
             self.filters,
             expand=tuple(self.expand),
-            sort=self.records.order,
+            sorts=(self.records.order, *self.records.sorts),
             deleted=self.trash,
         )
 

@@ -17,13 +17,14 @@ from models.db.base import TenantRecord, db
 from models.db.queries import bound
 from models.db.tenancy import current_organization_id, current_principal
 from models.engagements import Engagement, EngagementContract
+from models.identity import Organization
 from models.sales import Proposal
 from webapp.services.common.reads import Filter, RecordQuery, equals
 from webapp.services.jobs.enqueue import enqueue
 
 
 def record_activity(
-    record: TenantRecord,
+    record: TenantRecord | Organization,
     type: str,
     *,
     engagement_id: UUID | None = None,
@@ -72,15 +73,17 @@ _RECORD = text(
        LEFT JOIN engagements e ON e.organization_id = j.organization_id
             AND e.id = (j.payload->>'engagement_id')::uuid
        WHERE j.organization_id = :organization_id AND j.id = ANY(:ids)
-       ON CONFLICT DO NOTHING"""
+       ON CONFLICT DO NOTHING RETURNING engagement_id"""
 )
 
 
-def write_events(job_ids: Sequence[UUID]) -> None:
-    """Write the events that these jobs ask for, in one statement; a second time changes nothing."""
-    db.session.execute(
-        _RECORD, {"organization_id": current_organization_id(), "ids": list(job_ids)}
-    )
+def write_events(job_ids: Sequence[UUID]) -> set[UUID]:
+    """Write the events that these jobs ask for, in one statement; a second time changes nothing.
+
+    Returns the engagements on whose timelines they are.
+    """
+    values = {"organization_id": current_organization_id(), "ids": list(job_ids)}
+    return {id_ for id_ in db.session.scalars(_RECORD, values) if id_ is not None}
 
 
 _ENGAGEMENT_ID = bound("engagement_id", Engagement.id.type)

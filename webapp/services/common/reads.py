@@ -6,11 +6,7 @@ The cost of a page does not grow with its depth (api.md, *Lists*).
 
 from __future__ import annotations
 
-import base64
-import binascii
-import datetime as dt
 import functools
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,6 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    Date,
     Select,
     any_,
     func,
@@ -33,11 +30,14 @@ from sqlalchemy.orm import InstrumentedAttribute
 from models.db.base import SoftDeletable, TenantRecord
 from models.db.inserts import insert_checked, insert_read
 from models.db.queries import CompiledQuery, Row, bound
-from webapp.services.common.exceptions import Invalid, NotFound
+from webapp.services.common.cursors import Cursor, read_cursor, way_back
+from webapp.services.common.exceptions import NotFound
 
 MAX_LIMIT = 100
 DEFAULT_LIMIT = 20
-_LARGEST_ID = 2**128 - 1
+_NO_DAY = "'9999-12-31'::date"
+# The value of what a list is sorted by, in the rows of a list not sorted by its own order.
+_SORTED_BY = "sorted_by"
 
 Column = ColumnElement[Any] | InstrumentedAttribute[Any]
 
@@ -84,6 +84,24 @@ def equals(column: Any) -> Filter:
 def among(column: Any) -> Filter:
     """Rows whose `column` is one of the values; the value is a list."""
     return Filter(lambda values: column == any_(values), ARRAY(column.type))
+
+
+def from_on(column: Any) -> Filter:
+    """Rows whose `column` is the value or later, or more."""
+    return Filter(lambda value: column >= value, column.type)
+
+
+def up_to(column: Any) -> Filter:
+    """Rows whose `column` is the value or earlier, or less."""
+    return Filter(lambda value: column <= value, column.type)
+
+
+def days_last(column: Any) -> ColumnElement[Any]:
+    """A day to sort by, with the rows that have none at the end of the ascending list.
+
+    Its index is `day_index` (models/db/constraints.py).
+    """
+    return func.coalesce(column, literal_column(_NO_DAY, Date()))
 
 
 def brief(model: Any, key: Any, *, living: bool = False, **columns: Any) -> ColumnElement[Any]:
@@ -133,7 +151,8 @@ class RecordQuery:
     retrieved, and empty for a new one. `branches` are conditions that exclude each other and
     together make the list: each is read through its own index and cut to the page before they are
     merged. `time_ordered_ids` pages by the id alone (UUIDv7), where a table has no index on its
-    order.
+    order. `sorts` names what else the list can be sorted by: columns or expressions that are never
+    null, each with an index on it and the id.
     """
 
     model: type[TenantRecord]
@@ -149,6 +168,7 @@ class RecordQuery:
     condition: ColumnElement[bool] | None = None
     keep_deleted: bool = False
     order: str = "created_at"
+    sorts: Mapping[str, Column] = field(default_factory=dict)
     time_ordered_ids: bool = False
 
     def __hash__(self) -> int:
@@ -163,12 +183,13 @@ class RecordQuery:
 
     def page(self, wanted: PageRequest, **within: UUID) -> Page:
         """One page of the list. Raises Invalid naming `cursor` when it is not one of ours."""
-        descending = wanted.sort.startswith("-")
-        cursor = _read_cursor(wanted.cursor) if wanted.cursor else None
+        descending, sort = wanted.sort.startswith("-"), wanted.sort.removeprefix("-")
+        sorted_by = self.sort_key(sort)
+        cursor = read_cursor(wanted.cursor, sort, sorted_by.type) if wanted.cursor else None
         backwards = cursor is not None and cursor.backwards
         names = tuple(sorted(wanted.filters))
-        shape = _Shape(names, descending != backwards, cursor is not None, wanted.deleted)
-        query = _page_query(self, shape)
+        shape = PageShape(names, sort, descending != backwards, cursor is not None, wanted.deleted)
+        query = page_query(self, shape)
         values = {**wanted.filters, **within, "page_limit": wanted.limit + 1}
         if cursor is not None:
             values |= {"after_value": cursor.value, "after_id": cursor.id}
@@ -184,10 +205,10 @@ class RecordQuery:
             counted = _count_query(self, names, wanted.deleted).one(**wanted.filters, **within)
             total = counted["total"] if counted else 0
         if rows:
-            following = self._cursor(rows[-1], False) if has_next else None
-            preceding = self._cursor(rows[0], True) if has_prev else None
+            following = self._cursor(rows[-1], sort, False) if has_next else None
+            preceding = self._cursor(rows[0], sort, True) if has_prev else None
         else:
-            following, preceding = _way_back(cursor, descending)
+            following, preceding = way_back(cursor, descending)
         return Page(rows, wanted.limit, following, preceding, total)
 
     def by_ids(self, ids: Sequence[UUID]) -> dict[UUID, Row]:
@@ -247,54 +268,21 @@ class RecordQuery:
         named = identity == any_(bound("ids", ARRAY(identity.type)))
         return CompiledQuery.of(replace(self, keep_deleted=True).select().where(named))
 
-    def _cursor(self, row: Row, backwards: bool) -> str:
-        return _Cursor(row[self.order], row["id"], backwards).text()
+    def sort_key(self, sort: str) -> Column:
+        """What the list is sorted by under this name."""
+        return self.sorts[sort] if sort in self.sorts else getattr(self.model, self.order)
+
+    def _cursor(self, row: Row, sort: str, backwards: bool) -> str:
+        value = row[_SORTED_BY] if sort in self.sorts else row[self.order]
+        return Cursor(sort, value, row["id"], backwards).text()
 
 
 @dataclass(frozen=True, slots=True)
-class _Cursor:
-    """A place in a list, given by a row's order and id; the rows after it, or before it."""
-
-    value: dt.datetime
-    id: UUID
-    backwards: bool
-
-    def text(self) -> str:
-        data = [self.value.astimezone(dt.UTC).isoformat(), self.id.hex, int(self.backwards)]
-        return base64.urlsafe_b64encode(json.dumps(data).encode()).rstrip(b"=").decode()
-
-
-def _way_back(cursor: _Cursor | None, descending: bool) -> tuple[str | None, str | None]:
-    """The `next` and `prev` of an empty page: back to where its cursor came from.
-
-    The row that the cursor names is among those it goes back to, so the place is moved by one id.
-    """
-    if cursor is None:
-        return None, None
-    step = 1 if descending == cursor.backwards else -1
-    number = min(max(cursor.id.int + step, 0), _LARGEST_ID)
-    text = _Cursor(cursor.value, UUID(int=number), not cursor.backwards).text()
-    return (text, None) if cursor.backwards else (None, text)
-
-
-def _read_cursor(text: str) -> _Cursor:
-    try:
-        padded = text.encode("ascii") + b"=" * (-len(text) % 4)
-        value, record_id, backwards = json.loads(base64.urlsafe_b64decode(padded))
-        moment = dt.datetime.fromisoformat(value)
-        if moment.tzinfo is None:
-            raise ValueError("naive")
-        return _Cursor(moment, UUID(hex=record_id), bool(backwards))
-    except (ValueError, TypeError, AttributeError, binascii.Error, OverflowError) as error:
-        message = "This is not a cursor of this list; follow the links of its answers."
-        raise Invalid({"cursor": [message]}) from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Shape:
+class PageShape:
     """What makes one page's statement another's, beside its values."""
 
     filters: tuple[str, ...]
+    sort: str
     descending: bool
     with_cursor: bool
     deleted: bool
@@ -308,17 +296,21 @@ def _filtered(records: RecordQuery, statement: Select[Any], names: tuple[str, ..
 
 
 @functools.lru_cache(maxsize=1024)
-def _page_query(records: RecordQuery, shape: _Shape) -> CompiledQuery:
+def page_query(records: RecordQuery, shape: PageShape) -> CompiledQuery:
     model: Any = records.model
-    names = ["id"] if records.time_ordered_ids else [records.order, "id"]
-    keys = [getattr(model, name) for name in names]
     statement = _filtered(records, records.select(deleted=shape.deleted), shape.filters)
+    keys, names, places = [model.id], ["id"], ["after_id"]
+    sorted_by: Any = records.sort_key(shape.sort)
+    own_order = shape.sort not in records.sorts
+    if not own_order:
+        statement = statement.add_columns(sorted_by.label(_SORTED_BY))
+    if not (own_order and records.time_ordered_ids):
+        keys.insert(0, sorted_by)
+        names.insert(0, records.order if own_order else _SORTED_BY)
+        places.insert(0, "after_value")
     if shape.with_cursor:
-        values = {records.order: "after_value", "id": "after_id"}
         here = tuple_(*keys)
-        there = tuple_(
-            *(bound(values[name], key.type) for name, key in zip(names, keys, strict=True))
-        )
+        there = tuple_(*(bound(place, key.type) for place, key in zip(places, keys, strict=True)))
         statement = statement.where(here < there if shape.descending else here > there)
     limit = bound("page_limit")
     if not records.branches:
@@ -331,7 +323,7 @@ def _page_query(records: RecordQuery, shape: _Shape) -> CompiledQuery:
     return CompiledQuery.of(ordered.limit(limit))
 
 
-def _ordered(statement: Select[Any], keys: Sequence[Any], shape: _Shape) -> Select[Any]:
+def _ordered(statement: Select[Any], keys: Sequence[Any], shape: PageShape) -> Select[Any]:
     return statement.order_by(*(key.desc() if shape.descending else key for key in keys))
 
 

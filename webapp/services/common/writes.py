@@ -169,7 +169,7 @@ def move(
     record_activity(record, type, from_=current, to=target, metadata=told, **event)
 
 
-def touch(record: TenantRecord) -> None:
+def touch(record: TenantRecord | Organization) -> None:
     """Count the change: row version and time."""
     if isinstance(record, Versioned):
         record.row_version += 1

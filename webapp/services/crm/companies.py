@@ -11,7 +11,9 @@ from models.db.queries import Row
 from webapp.services.common.reads import RecordQuery
 from webapp.services.common.writes import change, check_values, create_read, lock, trash
 
-COMPANIES = RecordQuery(ClientCompany, domain="crm", noun="company")
+COMPANIES = RecordQuery(
+    ClientCompany, domain="crm", noun="company", sorts={"name": ClientCompany.name}
+)
 
 
 def create_company(values: Mapping[str, Any]) -> Row:

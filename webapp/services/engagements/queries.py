@@ -9,7 +9,7 @@ from sqlalchemy import select
 from models.conversations import Conversation
 from models.engagements import Engagement
 from models.projects import Project
-from webapp.services.common.reads import RecordQuery, aggregate, among, equals
+from webapp.services.common.reads import RecordQuery, aggregate, among, days_last, equals
 from webapp.services.crm.briefs import client_briefs
 from webapp.services.crm.companies import COMPANIES
 from webapp.services.crm.contacts import CONTACTS
@@ -56,6 +56,7 @@ FILTERS = {
     "contact_id": equals(Engagement.contact_id),
     "deal_id": equals(Engagement.deal_id),
     "owner_id": equals(Engagement.owner_id),
+    "health": among(Engagement.health),
 }
 
 ENGAGEMENTS = RecordQuery(
@@ -66,6 +67,12 @@ ENGAGEMENTS = RecordQuery(
     # An engagement's answer always carries these (S 7b, S 7f).
     children={"projects": PROJECTS, "conversations": CONVERSATIONS},
     filters=FILTERS,
+    sorts={
+        "name": Engagement.name,
+        "health": Engagement.health,
+        "start_date": days_last(Engagement.start_date),
+        "end_date": days_last(Engagement.end_date),
+    },
     expandable={
         "client_company": ("client_company_id", COMPANIES),
         "contact": ("contact_id", CONTACTS),

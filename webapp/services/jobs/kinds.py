@@ -96,6 +96,7 @@ KINDS: dict[str, JobKind] = {
         # In the database only, and quick.
         JobKind("activity.record", "short", batch=500),
         JobKind("conversations.touch", "short", batch=200),
+        JobKind("engagements.refresh_health", "short", batch=200),
         JobKind("sales.expire_proposals", "short"),
         # The processor's work.
         JobKind("sales.render_signed_document", "document", batch=8),
@@ -107,6 +108,7 @@ KINDS: dict[str, JobKind] = {
         # Much at a time, and nobody waits.
         JobKind("deletion.purge", "bulk"),
         JobKind("jobs.prune", "bulk"),
+        JobKind("engagements.sweep_health", "bulk"),
     )
 }
 

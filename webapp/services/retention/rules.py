@@ -49,7 +49,12 @@ from models.catalog import (
 )
 from models.conversations import Conversation, Message, ReadMarker
 from models.crm import ClientCompany, Contact, Deal
-from models.engagements import Engagement, EngagementContract, EngagementHealth
+from models.engagements import (
+    Engagement,
+    EngagementContract,
+    EngagementHealth,
+    EngagementHealthChange,
+)
 from models.files import FileObject
 from models.identity import Credential, LoginSession, Membership
 from models.portal import PortalAccess
@@ -246,6 +251,7 @@ RULES = (
             below(Proposal.converted_engagement_id),
             below(EngagementContract.engagement_id),
             below(EngagementHealth.engagement_id),
+            below(EngagementHealthChange.engagement_id),
             below(PortalAccess.engagement_id),
             below(FileObject.engagement_id),
             *_of_projects(_ids(Project.engagement_id)),
