@@ -127,6 +127,7 @@ class Engagement(WithStatus, Base):
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     closed_at: Mapped[dt.datetime | None]
+    health: Mapped[str] = mapped_column(default="ok")
     deleted_at: Mapped[dt.datetime | None]
 
     # The organization is a part of each foreign key; nothing here writes through a relationship.
@@ -275,6 +276,7 @@ class EngagementListed(FromRecord):
     deal_id: UUID | None
     contract_id: UUID | None
     proposal_id: UUID | None
+    health: str
     custom_fields: dict[str, Any]
     created_at: dt.datetime
     updated_at: dt.datetime

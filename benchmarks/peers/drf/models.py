@@ -71,6 +71,7 @@ class Engagement(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     closed_at = models.DateTimeField(null=True)
+    health = models.CharField(max_length=16, default="ok")
     deleted_at = models.DateTimeField(null=True)
 
     class Meta:

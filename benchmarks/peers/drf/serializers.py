@@ -65,7 +65,7 @@ class ConversationSerializer(serializers.ModelSerializer):
 LISTED = (
     "id", "organization_id", "name", "description", "status", "status_id", "start_date",
     "end_date", "total_value", "currency", "owner_id", "client_company_id", "client_company",
-    "contact_id", "contact", "deal_id", "contract_id", "proposal_id", "custom_fields",
+    "contact_id", "contact", "deal_id", "contract_id", "proposal_id", "health", "custom_fields",
     "created_at", "updated_at", "closed_at", "deleted_at",
 )  # fmt: skip
 
