@@ -10,6 +10,7 @@ from models import (  # noqa: F401
     files,
     identity,
     jobs,
+    payments,
     portal,
     projects,
     sales,

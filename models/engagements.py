@@ -151,7 +151,10 @@ class CustomFieldDefinition(Versioned, TenantRecord):
 
 
 class EngagementHealth(TenantRecord):
-    """How an engagement fares, as last judged, since when, and the reasons why."""
+    """How an engagement fares, as last judged, since when, and the reasons why.
+
+    Without a row it is well. `check_at` is when time alone may change it.
+    """
 
     __tablename__ = "engagement_health"
     noun = "engagement_health"
@@ -160,12 +163,14 @@ class EngagementHealth(TenantRecord):
         UniqueConstraint("organization_id", "engagement_id"),
         CheckConstraint(f"status {_HEALTH_KNOWN}", name="status_known"),
         json_array("reasons"),
+        index("engagement_health", "check_at"),
     )
 
     engagement_id: Mapped[UUID]
     status: Mapped[str] = mapped_column(String(16))
     since: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     reasons: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
+    check_at: Mapped[dt.datetime | None]
     computed_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 

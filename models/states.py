@@ -171,15 +171,15 @@ ORDER = StateMachine(
     },
 )
 
+# Sent, viewed, partially paid and overdue are facts beside these; 2 and 4 were such states once.
 INVOICE = StateMachine(
     "invoice",
     {
-        "draft": State(0, "Draft", ("sent", "void")),
-        "sent": State(1, "Sent", ("partially_paid", "paid", "overdue", "void")),
-        "partially_paid": State(2, "Partially paid", ("paid", "overdue", "sent", "void")),
-        "paid": State(3, "Paid", ("partially_paid", "sent")),
-        "overdue": State(4, "Overdue", ("partially_paid", "paid", "sent", "void")),
+        "draft": State(0, "Draft", ("open", "void")),
+        "open": State(1, "Open", ("paid", "void", "uncollectible"), ("uncollectible",)),
+        "paid": State(3, "Paid", ("open",)),
         "void": State(5, "Void"),
+        "uncollectible": State(6, "Uncollectible", ("paid",)),
     },
 )
 

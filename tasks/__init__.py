@@ -3,7 +3,16 @@
 The Celery tasks are one for each lane (`tasks/runtime/lanes.py`).
 """
 
-from tasks import activity, conversations, deletion, engagements, jobs, sales
+from tasks import activity, billing, conversations, deletion, engagements, jobs, sales
 from tasks.runtime import lanes
 
-__all__ = ["activity", "conversations", "deletion", "engagements", "jobs", "lanes", "sales"]
+__all__ = [
+    "activity",
+    "billing",
+    "conversations",
+    "deletion",
+    "engagements",
+    "jobs",
+    "lanes",
+    "sales",
+]

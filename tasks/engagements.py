@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from tasks.runtime.jobs import JobRow, batch_job, job
-from webapp.services.engagements.health import go_on_after, refresh, sweep
+from webapp.services.engagements.health import look_at_all, refresh, sweep
 
 
 @batch_job("engagements.refresh_health")
@@ -17,7 +17,8 @@ def refresh_health(rows: list[JobRow]) -> None:
 
 @job("engagements.sweep_health")
 def sweep_health(payload: dict[str, Any]) -> None:
-    """Judge the organization's engagements, so many at a time; asks for the next ones."""
-    last = sweep(UUID(payload["after"]) if "after" in payload else UUID(int=0))
-    if last is not None:
-        go_on_after(last)
+    """Judge what time may have changed; or all, once an organization counts otherwise."""
+    if payload.get("all"):
+        look_at_all()
+    while sweep():
+        pass

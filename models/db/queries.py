@@ -43,15 +43,12 @@ class CompiledQuery:
         """Compile `select`; its bound parameters without a value are given at each run."""
         compiled = select.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
         plain = str(compiled)
-        return cls(
-            plain=plain,
-            with_credential=(  # our own text, and what SQLAlchemy compiled
-                f"SELECT {PRINCIPAL}, r.* FROM {BEGIN_REQUEST} LEFT JOIN LATERAL ("  # noqa: S608
-                f"SELECT true AS found, x.* FROM ({plain}) x"
-                " WHERE q.organization_id IS NOT NULL OFFSET 0) r ON true"
-            ),
-            defaults=dict(compiled.params),
-        )
+        return cls(plain, _with_credential(plain), dict(compiled.params))
+
+    @classmethod
+    def of_sql(cls, plain: str, **defaults: Any) -> CompiledQuery:
+        """A SELECT in SQL of our own; parameters stand in it as `%(name)s`."""
+        return cls(plain, _with_credential(plain), defaults)
 
     def all(self, **parameters: Any) -> list[Row]:
         """The rows the caller may see, as dictionaries; resolves the context on the way."""
@@ -67,6 +64,14 @@ class CompiledQuery:
         """The first row, or None."""
         rows = self.all(**parameters)
         return rows[0] if rows else None
+
+
+def _with_credential(plain: str) -> str:
+    return (  # our own text, and what SQLAlchemy compiled
+        f"SELECT {PRINCIPAL}, r.* FROM {BEGIN_REQUEST} LEFT JOIN LATERAL ("  # noqa: S608
+        f"SELECT true AS found, x.* FROM ({plain}) x"
+        " WHERE q.organization_id IS NOT NULL OFFSET 0) r ON true"
+    )
 
 
 def resolve_context() -> None:

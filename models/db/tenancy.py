@@ -72,12 +72,12 @@ class IdempotentRequest:
 class OpenTransaction:
     """The transaction that runs: the driver's connection, and its time by the database's clock.
 
-    `timezone` is the organization's, once somebody has asked for it.
+    `organization` is the row of what the organization has set, once somebody has asked for it.
     """
 
     driver: Any
     now: dt.datetime
-    timezone: str | None = None
+    organization: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

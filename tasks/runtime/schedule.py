@@ -42,8 +42,25 @@ ENTRIES = (
         "SELECT DISTINCT organization_id FROM proposals"
         " WHERE status = 'sent' AND valid_until <= now() AND deleted_at IS NULL",
     ),
-    # Days pass at another time in each organization's zone, and working hours all day.
-    Entry("engagements.sweep_health", 3600, EVERYBODY),
+    Entry(
+        "billing.notice_overdue",
+        3600,
+        # In some zone it is a day earlier; the job knows the organization's.
+        "SELECT DISTINCT organization_id FROM invoices"
+        " WHERE status = 'open' AND due_date <= current_date",
+    ),
+    Entry(
+        "billing.draft_due_invoices",
+        3600,
+        # In some zone it is a day later already.
+        "SELECT DISTINCT organization_id FROM invoice_schedules"
+        " WHERE is_active AND next_period <= current_date + 1",
+    ),
+    Entry(
+        "engagements.sweep_health",
+        600,
+        "SELECT DISTINCT organization_id FROM engagement_health WHERE check_at <= now()",
+    ),
     Entry("deletion.purge", 24 * 3600, EVERYBODY),
     Entry(
         "jobs.prune",

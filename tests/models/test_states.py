@@ -69,11 +69,10 @@ STATES = {
     ],
     "invoice": [
         ("draft", 0, "Draft"),
-        ("sent", 1, "Sent"),
-        ("partially_paid", 2, "Partially paid"),
+        ("open", 1, "Open"),
         ("paid", 3, "Paid"),
-        ("overdue", 4, "Overdue"),
         ("void", 5, "Void"),
+        ("uncollectible", 6, "Uncollectible"),
     ],
 }
 
@@ -179,26 +178,21 @@ MOVES = {
     },
     # Void is final, and a paid invoice is not voided: a credit note takes it back.
     "invoice": {
-        ("draft", "sent"),
+        ("draft", "open"),
         ("draft", "void"),
-        ("sent", "partially_paid"),
-        ("sent", "paid"),
-        ("sent", "overdue"),
-        ("sent", "void"),
-        ("partially_paid", "sent"),
-        ("partially_paid", "paid"),
-        ("partially_paid", "overdue"),
-        ("partially_paid", "void"),
-        ("paid", "partially_paid"),
-        ("paid", "sent"),
-        ("overdue", "sent"),
-        ("overdue", "partially_paid"),
-        ("overdue", "paid"),
-        ("overdue", "void"),
+        ("open", "paid"),
+        ("open", "void"),
+        ("open", "uncollectible"),
+        ("paid", "open"),
+        ("uncollectible", "paid"),
     },
 }
 
-REASONED = {"phase": {("testing", "build")}, "project": {("completed", "active")}}
+REASONED = {
+    "phase": {("testing", "build")},
+    "project": {("completed", "active")},
+    "invoice": {("open", "uncollectible")},
+}
 
 
 def test_every_machine_has_its_expectation() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from tests.mutants import access, database, drafting, jobs, patience, rules
+from tests.mutants import access, database, drafting, jobs, money, patience, rules
 from tests.mutants.model import Mutant
 from tests.mutants.runner import (
     ROOT,
@@ -26,6 +26,7 @@ PARTS = {
     "The database": database.MUTANTS,
     "The rules": rules.MUTANTS,
     "What is promised": drafting.MUTANTS,
+    "Money": money.MUTANTS,
     "The API": access.MUTANTS,
 }
 TABLE = ROOT / "benchmarks" / "MUTANTS.md"

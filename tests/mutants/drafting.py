@@ -91,7 +91,7 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the organization's day",
         RECORDS,
-        "ZoneInfo(transaction.timezone)).date()",
+        'ZoneInfo(organization_row()["timezone"])).date()',
         "dt.UTC).date()",
         "tests/services/common/test_days.py::test_a_day_ends_at_the_organizations_midnight",
     ),

@@ -35,7 +35,7 @@ def a_value(field: fields.Field[Any]) -> Any:
             return [a_row(field.schema)] if field.many else a_row(field.schema)
         case fields.List(inner=inner):
             return [a_value(inner)]
-        case common.Money():
+        case common.Money() | common.DecimalText():
             return Decimal("12.5")
         case common.Moment():
             return dt.datetime(2026, 3, 31, 12, 0, 0, 5, tzinfo=dt.UTC)

@@ -83,3 +83,8 @@ def unescape(literal: bytes) -> bytes:
 
 def squeezed(text: str) -> str:
     return re.sub(r"\s", "", text)
+
+
+def text_of(pdf: bytes) -> str:
+    """The text of all pages without its white space."""
+    return "".join(pages(pdf))

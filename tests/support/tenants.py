@@ -104,6 +104,14 @@ class Tenant:
             ).fetchall()  # type: ignore[assignment]
             return found
 
+    def execute(self, sql: str) -> None:
+        """Run a statement without rows as the owner of the tables."""
+        url = self.app.config["SETTINGS"].owner_url.set(drivername="postgresql")
+        with psycopg.connect(
+            url.render_as_string(hide_password=False), autocommit=True
+        ) as connection:
+            connection.execute(sql)
+
     def count(self, table: str, condition: str = "true", **values: Any) -> int:
         [row] = self.rows(
             f"SELECT count(*) AS n FROM {table}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
+from tests.support.billing import ready_to_bill
 from tests.support.tenants import Api, Tenant
 
 CANARY = "kanarienvogel"
@@ -60,6 +62,21 @@ def populate(tenant: Tenant, api: Api, word: str = CANARY) -> World:
     engagement = api.get(f"/api/engagements/{engagement_id}").json
     project_id = engagement["projects"][0]["id"]
     conversation_id = engagement["conversations"][0]["id"]
+    bill = ready_to_bill(api, tenant, word)
+    invoice = bill.final(notes=f"{word} invoice")
+    payment = bill.pay(invoice, "119.00", reference=f"{word} reference")
+    credit = bill.act(invoice, "credit", {"amount": "19.00", "reason": f"{word} reason"})
+    draft = bill.draft()
+    schedule = api.made(
+        "/api/invoice-schedules",
+        {
+            "engagement_id": bill.engagement["id"],
+            "name": f"{word} care",
+            "kind": "monthly",
+            "amount": "10.00",
+            "starts_on": dt.datetime.now(dt.UTC).date().isoformat(),
+        },
+    )
     message = api.made(
         f"/api/projects/{project_id}/conversations/{conversation_id}/messages",
         {"content": f"{word} message"},
@@ -76,6 +93,11 @@ def populate(tenant: Tenant, api: Api, word: str = CANARY) -> World:
         "conversation_id": conversation_id,
         "message_id": message["id"],
         "order_id": result["converted_order_id"],
+        "invoice_id": invoice["id"],
+        "payment_id": payment["id"],
+        "credit_note_id": credit["id"],
+        "invoice_schedule_id": schedule["id"],
+        "draft_invoice_id": draft["id"],
         "job_id": accepted["job"]["id"],
         "waiting_proposal_id": waiting["id"],
     }

@@ -6,7 +6,7 @@ from flask import Flask
 
 from webapp.api import health, metrics
 from webapp.api.activity import timeline
-from webapp.api.billing import orders
+from webapp.api.billing import credit_notes, invoices, orders, payments, reports, schedules
 from webapp.api.catalog import services
 from webapp.api.conversations import conversations, messages
 from webapp.api.crm import companies, contacts, deals
@@ -20,7 +20,7 @@ from webapp.api.sales import proposals, signing_links, verification
 RESOURCES = (
     engagements, timeline, projects, conversations, messages, proposals, signing_links,
     verification, orders, companies, contacts, deals, services, jobs,
-    organization,
+    organization, invoices, payments, credit_notes, schedules, reports,
 )  # fmt: skip
 
 

@@ -178,6 +178,26 @@ class Money(fields.Field[Decimal]):
         return Decimal(value)
 
 
+class DecimalText(fields.Field[Decimal]):
+    """A decimal number as a string, never a float: at most so many digits before the point and
+    `places` after it."""
+
+    default_error_messages = {"form": 'Send a decimal number as a string, such as "{shown}".'}
+
+    def __init__(self, *, digits: int, places: int, shown: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.places, self.shown = places, shown
+        self.pattern = rf"^\d{{1,{digits}}}(\.\d{{1,{places}}})?$"
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else f"{Decimal(value):.{self.places}f}"
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:
+        if not isinstance(value, str) or not re.fullmatch(self.pattern, value):
+            raise self.make_error("form", shown=self.shown)
+        return Decimal(value)
+
+
 class WholeNumber(fields.Integer):
     """An integer; `2.0` is one too, as JSON does not tell them apart."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from zoneinfo import available_timezones
 
-from marshmallow import ValidationError, fields, validate, validates_schema
+from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 from stdnum import bic, iban
 from stdnum.eu import vat
 from stdnum.exceptions import ValidationError as WrongNumber
@@ -21,6 +21,7 @@ from webapp.schemas.common import (
     name,
     text,
 )
+from webapp.schemas.taxes import TaxCategory, TaxRate, check_tax
 
 _TIME = validate.Regexp(
     r"^([01]\d|2[0-3]):[0-5]\d$(?!\n)", error='Send a time of day such as "09:00".'
@@ -141,6 +142,22 @@ _NUMBER_PATTERN = validate.Regexp(
 )
 
 
+class DefaultTax(Input):
+    """How a line is taxed that does not say so itself."""
+
+    category = TaxCategory(required=True)
+    rate = TaxRate(required=True)
+
+    @validates_schema
+    def check(self, data: dict[str, Any], **_: Any) -> None:
+        check_tax(data, "category", "rate")
+
+    @post_load
+    def as_text(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """As it is kept: JSON has no decimals."""
+        return {**data, "rate": f"{data['rate']:.2f}"}
+
+
 class OrganizationChange(Input):
     """What an organization may set."""
 
@@ -170,6 +187,7 @@ class OrganizationChange(Input):
     link_days = WholeNumber(validate=validate.Range(1, MAX_LINK_DAYS))
     retention_days = WholeNumber(validate=validate.Range(1, 3650))
     financial_retention_years = WholeNumber(validate=validate.Range(1, 99))
+    default_tax = fields.Nested(DefaultTax)
     payment_days = WholeNumber(validate=validate.Range(0, 365))
     payment_terms = text()
     invoice_number_pattern = PlainText(
@@ -209,6 +227,7 @@ class OrganizationOut(Output):
     link_days = fields.Integer()
     retention_days = fields.Integer()
     financial_retention_years = fields.Integer()
+    default_tax = fields.Nested(DefaultTax)
     payment_days = fields.Integer()
     payment_terms = fields.String(allow_none=True)
     invoice_number_pattern = fields.String()

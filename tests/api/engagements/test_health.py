@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from tests.support.billing import ready_to_bill
 from tests.support.tenants import Api, Tenant
-from webapp.services.engagements.health import go_on_after, sweep
+from webapp.services.engagements.health import look_at_all, refresh, sweep
+from webapp.services.jobs.enqueue import enqueue
 
 DAY = "interval '1 day'"
 
@@ -32,8 +36,13 @@ def health(api: Api, engagement: dict[str, Any]) -> dict[str, Any]:
 
 
 def judge(tenant: Tenant) -> None:
-    """What beat asks for every hour."""
-    tenant.run(lambda: sweep(UUID(int=0)))
+    """Judge all engagements, as after a change of the settings."""
+
+    def all_of_them() -> None:
+        look_at_all()
+        sweep()
+
+    tenant.run(all_of_them)
 
 
 def kinds(found: dict[str, Any]) -> list[str]:
@@ -100,6 +109,21 @@ def test_reasons_of_three_kinds_put_it_at_risk(
     assert set(kinds(found)) == {"task_overdue", "milestone_overdue", "project_idle"}
 
 
+def test_an_overdue_invoice_counts_also_while_the_engagement_is_paused(
+    api: Api, tenant: Tenant
+) -> None:
+    billing = ready_to_bill(api, tenant)
+    invoice = billing.final(issued_on="2026-01-01", due_date="2026-01-31")
+    api.put(f"/api/engagements/{billing.engagement['id']}", {"status": "Paused"})
+    judge(tenant)
+    found = health(api, billing.engagement)
+    assert found["status"] == "at_risk"
+    assert [(r["kind"], r["id"]) for r in found["reasons"]] == [("invoice_overdue", invoice["id"])]
+    billing.pay(invoice, "119.00")
+    tenant.run_jobs("activity.record", "engagements.refresh_health")
+    assert health(api, billing.engagement)["status"] == "ok"
+
+
 def test_a_client_s_message_counts_until_it_is_answered(
     api: Api, tenant: Tenant, engagement: dict[str, Any], project: dict[str, Any]
 ) -> None:
@@ -122,6 +146,46 @@ def test_a_client_s_message_counts_until_it_is_answered(
     api.made(f"{path}/{talk['id']}/messages", {"content": "This one."})
     judge(tenant)
     assert health(api, engagement)["status"] == "ok"
+
+
+def test_a_message_is_not_late_before_the_working_hours_have_passed(
+    api: Api, tenant: Tenant, engagement: dict[str, Any], project: dict[str, Any]
+) -> None:
+    never = {day: [] for day in ("monday", "tuesday", "wednesday", "thursday", "friday")}
+    api.put("/api/organization", {"working_hours": never})
+    path = f"/api/projects/{project['id']}/conversations"
+    talk = api.made(path, {"subject": "Colours"})
+    api.made(f"{path}/{talk['id']}/messages", {"content": "Which blue?"})
+    tenant.rows(
+        "UPDATE messages SET sender_kind = 'portal_link', created_at = now() - interval '9 days'"
+        " RETURNING id"
+    )
+    judge(tenant)
+    assert health(api, engagement)["status"] == "ok"
+
+
+def test_two_that_judge_at_once_end_with_the_later_facts(
+    api: Api, tenant: Tenant, engagement: dict[str, Any], project: dict[str, Any]
+) -> None:
+    """The first has read its facts and waits; the second must not read before the first is done."""
+    engagement_id = UUID(engagement["id"])
+    read, go_on = threading.Event(), threading.Event()
+
+    def slowly() -> None:
+        refresh([engagement_id])
+        read.set()
+        go_on.wait(10)
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(tenant.run, slowly)
+        assert read.wait(10)
+        an_overdue_task(tenant, project, 1)
+        second = pool.submit(tenant.run, lambda: refresh([engagement_id]))
+        assert not wait([second], timeout=0.5).done, "it waits for the first"
+        go_on.set()
+        first.result(10)
+        second.result(10)
+    assert health(api, engagement)["status"] == "attention"
 
 
 def test_a_contract_that_ends_soon_counts(
@@ -151,7 +215,7 @@ def test_work_does_not_count_while_the_engagement_is_paused_and_nothing_once_it_
     path = f"/api/engagements/{engagement['id']}"
     for status in ("Paused", "Active", "Closed"):
         api.put(path, {"status": status})
-        judge(tenant)
+        tenant.run_jobs("activity.record", "engagements.refresh_health")
         assert health(api, engagement)["status"] == ("at_risk" if status == "Active" else "ok")
 
 
@@ -188,17 +252,61 @@ def test_judging_does_not_count_as_a_change_of_the_engagement(
     assert api.put(path, {"name": "Website 2"}, If_Match=seen).status == 200
 
 
-def test_the_sweep_goes_on_until_every_engagement_is_judged(
+def due(tenant: Tenant) -> int:
+    return tenant.count("engagement_health", "check_at <= now()")
+
+
+def test_the_sweep_goes_on_until_every_engagement_that_is_due_is_judged(
     api: Api, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(3):
         api.made("/api/engagements", {"name": "x"})
     tenant.run_jobs()
-    tenant.rows("DELETE FROM engagement_health RETURNING id")
     monkeypatch.setattr("webapp.services.engagements.health.SWEEP_SIZE", 2)
-    tenant.run(lambda: go_on_after(UUID(int=0)))
+    tenant.run(look_at_all)
+    assert due(tenant) == 3
+    tenant.run(lambda: enqueue("engagements.sweep_health", "test", {}))
     tenant.run_jobs("engagements.sweep_health")
-    assert tenant.count("engagement_health") == 3
+    assert due(tenant) == 0
+
+
+def test_an_engagement_is_looked_at_again_when_time_alone_may_change_its_health(
+    api: Api, tenant: Tenant, engagement: dict[str, Any], project: dict[str, Any]
+) -> None:
+    """The day after something is due, and the moment a project has stood still for too long."""
+    judge(tenant)
+    in_days = (
+        "(check_at::date - current_date) AS days FROM engagement_health"
+        " WHERE organization_id = %(organization_id)s"
+    )
+    [row] = tenant.rows(f"SELECT {in_days}")
+    assert row["days"] == 14, "the project stands still"
+    an_overdue_task(tenant, project, -3)
+    judge(tenant)
+    [row] = tenant.rows(f"SELECT {in_days}")
+    assert row["days"] == 4, "the day after the task is due"
+    tenant.rows("UPDATE tasks SET due_date = current_date - 1 RETURNING id")
+    judge(tenant)
+    [row] = tenant.rows(f"SELECT {in_days}")
+    assert row["days"] == 13, "it has been overdue for two weeks then"
+
+
+def test_an_engagement_that_time_cannot_change_is_not_looked_at_again(
+    api: Api, tenant: Tenant, engagement: dict[str, Any]
+) -> None:
+    tenant.run_jobs()
+    assert tenant.count("engagement_health") == 0
+
+
+def test_a_change_of_the_thresholds_has_all_judged_anew(
+    api: Api, tenant: Tenant, engagement: dict[str, Any], project: dict[str, Any]
+) -> None:
+    an_overdue_task(tenant, project, 5)
+    judge(tenant)
+    assert health(api, engagement)["status"] == "attention"
+    api.put("/api/organization", {"thresholds": {"at_risk_days": 5}})
+    tenant.run_jobs()
+    assert health(api, engagement)["status"] == "at_risk"
 
 
 def test_nobody_sees_another_organizations_health(

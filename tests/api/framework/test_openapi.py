@@ -18,6 +18,7 @@ from schemathesis import GenerationMode
 from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from tests.support.billing import Billing, ready_to_bill
 from tests.support.tenants import Api, Tenant, a_proposal
 from tests.support.world import World, populate
 
@@ -27,11 +28,14 @@ EXAMPLES = {GenerationMode.POSITIVE: 2 * TIMES, GenerationMode.NEGATIVE: TIMES}
 # What JSON Schema cannot say: ids must exist, cursors be ours, days in order, an amount have its
 # currency, a change change something, a reason its move, a message say something, and a client be
 # given in words or by id, not both. Names of time zones and regions must be known, digits check,
-# hours and days be in order. Any other refusal of valid input is a defect.
+# hours and days be in order. A tax has a category and a rate that fit, amounts add up to what they
+# are for, and a schedule has the fields of its kind. Any other refusal is a defect.
 BEYOND_SCHEMA = re.compile(
     r"(.*_id|cursor|body|currency|end_date|due_date|items|valid_until|custom_fields\.(?s:.*)"
     r"|client_company|contact|content|lost_reason"
-    r"|timezone|holidays_region|tax_id|bank\.(iban|bic)|working_hours\..*|reminder_days)"
+    r"|timezone|holidays_region|tax_id|bank\.(iban|bic)|working_hours\..*|reminder_days"
+    r"|(.*[._])?(rate|tax_rate|tax_category|discount)|(allocations\..*)?amount|allocations|lines"
+    r"|issued_on|received_at|starts_on|ends_on|rest_on|deposit_percent|milestones|hours)"
 )
 HIDDEN = {"/api/openapi.json", "/api/docs"}
 
@@ -101,6 +105,7 @@ def test_what_is_shown_as_a_body_to_send_is_accepted(app: Flask) -> None:
     tenant = Tenant.create(app, "Example firm")
     api = Api(app=app, api_key=tenant.api_key)
     world = populate(tenant, api, "example")
+    bill = ready_to_bill(api, tenant, "another")
     refused = []
     for name, operation in operations(api.get("/api/openapi.json").json):
         if "requestBody" not in operation or not operation["security"]:
@@ -111,18 +116,40 @@ def test_what_is_shown_as_a_body_to_send_is_accepted(app: Flask) -> None:
             draft = method == "put"
             new = api.made("/api/proposals", a_proposal()) if draft else api.send_proposal()
             ids["proposal_id"] = new["id"]
+        ids |= of_billing(bill, name)
         content = operation["requestBody"]["content"]["application/json"]
-        body = {
-            key: ids.get(key, value) if key.endswith("_id") else value
-            for key, value in content["example"].items()
-        }
+        body = with_ids(content["example"], ids)
         if "email" in body:
             body["email"] = f"{operation['operationId']}@example.com"
+        if "reference" in body:
+            body["reference"] = operation["operationId"]
         body.pop("content_sha256", None)
         answer = api.call(method.upper(), path.format(**ids), body)
         if answer.status >= 400:
             refused.append((name, answer.text))
     assert refused == []
+
+
+def with_ids(example: Any, ids: dict[str, str]) -> Any:
+    """The example with ids of records that are there, in lists too."""
+    if isinstance(example, list):
+        return [with_ids(each, ids) for each in example]
+    if not isinstance(example, dict):
+        return example
+    return {
+        key: ids.get(key, value) if key.endswith("_id") else with_ids(value, ids)
+        for key, value in example.items()
+    }
+
+
+def of_billing(bill: Billing, name: str) -> dict[str, str]:
+    """An invoice and a payment for which the operation's example fits."""
+    if not re.search("/api/(invoices|payments|invoice-schedules)", name):
+        return {}
+    final, paid = bill.final("5000.00"), bill.final()
+    payment = bill.pay(paid, "9000.00", keep_excess=True)
+    invoice = bill.draft() if name.startswith("put") else final
+    return {"invoice_id": invoice["id"], "payment_id": payment["id"]}
 
 
 def test_each_operation_documents_the_errors_of_its_form(anybody: Api) -> None:

@@ -103,7 +103,10 @@ def test_a_change_is_told_by_the_names_of_the_settings(api: Api, tenant: Tenant)
     api.put(PATH, {"payment_days": 30, "name": "New name"})
     api.put(PATH, {"payment_days": 30})
     tenant.run_jobs("activity.record")
-    [event] = tenant.rows("SELECT metadata FROM activity_events WHERE entity_type = 'organization'")
+    [event] = tenant.rows(
+        "SELECT metadata FROM activity_events WHERE organization_id = %(organization_id)s"
+        " AND entity_type = 'organization'"
+    )
     assert event["metadata"] == {"fields": ["name", "payment_days"]}
 
 

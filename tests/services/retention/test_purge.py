@@ -88,16 +88,33 @@ def settle(tenant: Tenant, years: int = 8) -> None:
     )
 
 
-def pay_an_invoice(tenant: Tenant, paid: str = "now()") -> None:
-    """Issue the draft invoice, and receive its money at the time given in SQL."""
+def pay_an_invoice(
+    tenant: Tenant, paid: str = "now()", *, issued: str = "created_at", credited: int = 0
+) -> None:
+    """Issue the draft invoice on the day given in SQL, and receive its money at such a time."""
     change(
         tenant,
-        "UPDATE invoices SET number = 'I-1', status = 'paid', issued_on = created_at::date,"
-        " sent_at = created_at, paid_at = created_at, paid = total WHERE organization_id = :org",
-        "INSERT INTO payments (organization_id, id, invoice_id, amount, currency, method,"
-        f" received_at) SELECT :org, gen_random_uuid(), id, total, currency, 'transfer', {paid}"
+        f"UPDATE invoices SET number = 'I-1', status = 'paid', issued_on = ({issued})::date,"
+        f" due_date = ({issued})::date, seller = '{{}}', buyer = '{{}}', paid_at = created_at,"
+        f" paid = total - {credited}, credited = {credited} WHERE organization_id = :org",
+        "INSERT INTO payments (organization_id, id, amount, allocated, currency, method,"
+        f" received_at) SELECT :org, gen_random_uuid(), paid, paid, currency, 'transfer', {paid}"
         " FROM invoices WHERE organization_id = :org",
+        "INSERT INTO payment_allocations (organization_id, id, payment_id, invoice_id, amount)"
+        " SELECT :org, gen_random_uuid(), p.id, i.id, p.amount FROM invoices i, payments p"
+        " WHERE i.organization_id = :org AND p.organization_id = :org",
     )
+
+
+def issue_again(tenant: Tenant, day: str) -> None:
+    """Let a final invoice be of another day, which only the owner of the tables can."""
+    for state in ("DISABLE", "ENABLE"):
+        tenant.execute(f"ALTER TABLE invoices {state} TRIGGER keep_final")
+        if state == "DISABLE":
+            tenant.rows(
+                f"UPDATE invoices SET issued_on = ({day})::date, due_date = ({day})::date"
+                " WHERE organization_id = %(organization_id)s RETURNING id"
+            )
 
 
 @pytest.fixture
@@ -229,16 +246,15 @@ def test_young_money_keeps_the_client_that_it_names(
     if young == "order":
         change(tenant, "UPDATE orders SET created_at = now() WHERE organization_id = :org")
     elif young == "invoice":
-        pay_an_invoice(tenant, "now() - interval '8 years'")
-        change(tenant, "UPDATE invoices SET issued_on = now() WHERE organization_id = :org")
+        pay_an_invoice(tenant, "now() - interval '8 years'", issued="now()")
     age(tenant, table, 400)
     assert purge(tenant) == {}
     settle(tenant)
     change(
         tenant,
         "UPDATE orders SET created_at = now() - interval '8 years' WHERE organization_id = :org",
-        "UPDATE invoices SET issued_on = created_at::date WHERE organization_id = :org",
     )
+    issue_again(tenant, "created_at")
     assert purge(tenant)[table] == 1
 
 
@@ -266,17 +282,16 @@ def test_one_young_money_record_keeps_the_engagement(tenant: Tenant, api: Api, y
     if young == "order":
         change(tenant, "UPDATE orders SET created_at = now() WHERE organization_id = :org")
     elif young == "invoice":
-        pay_an_invoice(tenant, "now() - interval '8 years'")
-        change(tenant, "UPDATE invoices SET issued_on = now() WHERE organization_id = :org")
+        pay_an_invoice(tenant, "now() - interval '8 years'", issued="now()")
     elif young == "payment":
         pay_an_invoice(tenant)
     elif young == "credit note":
-        pay_an_invoice(tenant, "now() - interval '8 years'")
+        pay_an_invoice(tenant, "now() - interval '8 years'", credited=1)
         change(
             tenant,
-            "INSERT INTO credit_notes (organization_id, id, invoice_id, number, amount, currency,"
-            " reason, issued_on) SELECT :org, gen_random_uuid(), id, 'C-1', 1, currency, 'Late',"
-            " now() FROM invoices WHERE organization_id = :org",
+            "INSERT INTO credit_notes (organization_id, id, invoice_id, number, subtotal, amount,"
+            " currency, reason, issued_on) SELECT :org, gen_random_uuid(), id, 'C-1', 1, 1,"
+            " currency, 'Late', now() FROM invoices WHERE organization_id = :org",
         )
     else:
         change(

@@ -32,6 +32,12 @@ def test_every_kind_of_job_has_a_body_and_every_entry_of_beat_a_kind() -> None:
     assert {entry.kind for entry in ENTRIES} <= set(KINDS)
 
 
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.kind)
+def test_beat_may_ask_whose_work_of_each_kind_is_due(engine: Engine, entry: Entry) -> None:
+    with engine.begin() as connection:
+        connection.execute(text(entry.due)).all()
+
+
 def test_many_beats_open_a_slot_once(engine: Engine, tenant: Tenant) -> None:
     entry = Entry(a_kind(f"test.beat_{tenant.slug[-8:]}"), 3600, EVERYBODY)
 

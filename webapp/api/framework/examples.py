@@ -98,7 +98,10 @@ def example(
 
 
 def _can_be_sent(name: str, schema: JsonSchema) -> bool:
-    return schema.get("format") != "uuid" and "anyOf" not in schema and name not in WITH_A_MOVE
+    # `x-depends-on` marks a field that fits only some values of another one.
+    if "anyOf" in schema or "x-depends-on" in schema:
+        return False
+    return schema.get("format") != "uuid" and name not in WITH_A_MOVE
 
 
 def _text(schema: JsonSchema, name: str) -> str:

@@ -62,7 +62,7 @@ def make_api(app: Flask) -> DocumentedApi:
     )
     api = DocumentedApi(app)
     converter = api.ma_plugin.converter
-    for field in (wire.Money, wire.Moment, wire.Currency):
+    for field in (wire.Money, wire.Moment, wire.Currency, wire.DecimalText):
         converter.field_mapping[field] = ("string", None)
     converter.add_attribute_function(describe_field)
     app.add_url_rule("/api/openapi.json", "openapi", openapi)
@@ -90,6 +90,8 @@ def _describe(field: fields.Field[Any]) -> dict[str, Any]:
     match field:
         case wire.Money():
             return {"type": "string", "pattern": r"^\d{1,10}(\.\d{1,2})?$", "examples": ["1250.00"]}
+        case wire.DecimalText(pattern=pattern, shown=shown):
+            return {"type": "string", "pattern": pattern, "examples": [shown]}
         case wire.Currency():
             return {"type": "string", "pattern": "^[A-Z]{3}$", "examples": ["EUR"]}
         case wire.Moment():

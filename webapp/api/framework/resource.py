@@ -261,7 +261,8 @@ class Resource:
             service(expected_row_version=expected_row_version, **given, **path)
             return self.answer(path, records=records)
 
-        self._register("POST", f"{self.one_rule}/{verb}", acted, f"{verb}_{self.singular}",
+        name = f"{verb.replace('-', '_')}_{self.singular}"
+        self._register("POST", f"{self.one_rule}/{verb}", acted, name,
                        summary, "write", body=body, body_required=body_required, out=self.out,
                        permission=permission, if_match=True, has_etag=self.has_etag,
                        errors=errors)  # fmt: skip

@@ -10,7 +10,7 @@ from models.db.base import uuid7
 from models.db.queries import execute
 from models.db.tenancy import current_organization_id
 
-PREFIXES = {"proposal": "P", "contract": "C", "order": "O", "invoice": "INV"}
+PREFIXES = {"proposal": "P", "contract": "C", "order": "O"}
 
 _NEXT = """
     INSERT INTO number_series (organization_id, id, series, last)
@@ -37,10 +37,25 @@ def next_numbers(series: str, count: int) -> list[str]:
         return [uuid7().hex for _ in range(count)]
     if not count:
         return []
+    last = _last_of(series, count)
+    return [f"{PREFIXES[series]}-{n:05d}" for n in range(last - count + 1, last + 1)]
+
+
+def next_billing_number(series: str, pattern: str, year: int) -> str:
+    """The next number of final invoices or credit notes by the organization's pattern.
+
+    With the year in the pattern each year has a series of its own. A rollback gives the number
+    back, so there is no gap; the series stays locked until the transaction ends.
+    """
+    of_year = f"{series}:{year}" if "{year}" in pattern else series
+    return pattern.format(year=year, n=_last_of(of_year, 1))
+
+
+def _last_of(series: str, count: int) -> int:
     keys = {"organization_id": current_organization_id(), "id": uuid7(), "series": series}
     [row] = execute(_NEXT, {**keys, "count": count})
-    last = row["last"]
-    return [f"{PREFIXES[series]}-{n:05d}" for n in range(last - count + 1, last + 1)]
+    last: int = row["last"]
+    return last
 
 
 @contextmanager

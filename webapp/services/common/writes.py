@@ -231,15 +231,19 @@ def now() -> dt.datetime:
 
 def today() -> dt.date:
     """The transaction's day where the organization is (docs/reference/rulings.md, *Dates*)."""
+    return now().astimezone(ZoneInfo(organization_row()["timezone"])).date()
+
+
+def organization_row() -> Mapping[str, Any]:
+    """The organization's time zone and `settings`, asked for once in a transaction."""
     transaction = current_transaction()
-    if transaction.timezone is None:
-        [row] = _TIMEZONE.all(organization_id=current_organization_id())
-        transaction.timezone = row["timezone"]
-    return transaction.now.astimezone(ZoneInfo(transaction.timezone)).date()
+    if transaction.organization is None:
+        [transaction.organization] = _ORGANIZATION.all(organization_id=current_organization_id())
+    return transaction.organization
 
 
-_TIMEZONE = CompiledQuery.of(
-    select(Organization.timezone).where(
+_ORGANIZATION = CompiledQuery.of(
+    select(Organization.timezone, Organization.settings).where(
         Organization.id == bound("organization_id", Organization.id.type)
     )
 )

@@ -1,5 +1,7 @@
 """The health of engagements: kept up by a job when something happens, and by beat as time passes.
 
+Each judgement says when time alone may change it, so that beat looks at those engagements only.
+
 What is judged, and how, is in `health_rules.py`; here are the facts, one statement for many
 engagements, and what becomes of the judgement (rulings.md, *Health*).
 """
@@ -21,8 +23,8 @@ from models.engagements import Engagement, EngagementHealth, EngagementHealthCha
 from webapp.services.common.exceptions import NotFound
 from webapp.services.common.reads import aggregate
 from webapp.services.common.working_time import WorkingCalendar, hours_of_week
-from webapp.services.common.writes import now, today
-from webapp.services.engagements.health_rules import Fact, Judgement, Thresholds, judge
+from webapp.services.common.writes import now
+from webapp.services.engagements.health_rules import Fact, Judge, Judgement, Thresholds
 from webapp.services.identity.organization import organization, public_holidays
 from webapp.services.jobs.enqueue import enqueue
 
@@ -51,11 +53,34 @@ _FACTS = """
     JOIN milestones m ON m.organization_id = p.organization_id AND m.project_id = p.id
     WHERE m.due_date < %(today)s AND m.completed_at IS NULL AND m.deleted_at IS NULL
     UNION ALL
-    SELECT p.engagement_id, 'project_idle', p.id, p.name, NULL, moved.at
-    FROM at_work p CROSS JOIN LATERAL (
-        SELECT coalesce(max(c.changed_at), p.created_at) AS at FROM phase_changes c
-        WHERE c.organization_id = p.organization_id AND c.project_id = p.id) moved
-    WHERE p.phase <> 'handoff' AND moved.at < %(now)s - make_interval(days => %(idle_days)s)
+    SELECT i.engagement_id, 'invoice_overdue', i.id, 'Invoice ' || i.number, i.due_date, NULL
+    FROM judged e
+    JOIN invoices i ON i.organization_id = e.organization_id AND i.engagement_id = e.id
+    WHERE i.status = 'open' AND i.due_date < %(today)s
+    UNION ALL
+    SELECT n.engagement_id, 'due_next', n.engagement_id, '', min(n.day), NULL
+    FROM (
+        SELECT p.engagement_id, t.due_date AS day
+        FROM at_work p
+        JOIN tasks t ON t.organization_id = p.organization_id AND t.project_id = p.id
+        WHERE t.due_date >= %(today)s AND t.status NOT IN ('completed', 'cancelled')
+          AND t.deleted_at IS NULL
+        UNION ALL
+        SELECT p.engagement_id, m.due_date
+        FROM at_work p
+        JOIN milestones m ON m.organization_id = p.organization_id AND m.project_id = p.id
+        WHERE m.due_date >= %(today)s AND m.completed_at IS NULL AND m.deleted_at IS NULL
+        UNION ALL
+        SELECT i.engagement_id, i.due_date
+        FROM judged e
+        JOIN invoices i ON i.organization_id = e.organization_id AND i.engagement_id = e.id
+        WHERE i.status = 'open' AND i.due_date >= %(today)s) n
+    GROUP BY n.engagement_id
+    UNION ALL
+    SELECT p.engagement_id, 'project_idle', p.id, p.name, NULL, (
+        SELECT coalesce(max(c.changed_at), p.created_at) FROM phase_changes c
+        WHERE c.organization_id = p.organization_id AND c.project_id = p.id)
+    FROM at_work p WHERE p.phase <> 'handoff'
     UNION ALL
     SELECT e.id, 'message_unanswered', c.id, c.subject, NULL, waiting.since
     FROM judged e
@@ -80,23 +105,32 @@ _FACTS = """
          AND l.engagement_id = e.id
     JOIN contracts k ON k.organization_id = l.organization_id AND k.id = l.contract_id
     WHERE k.status = 'signed' AND k.deleted_at IS NULL
-      AND k.end_date BETWEEN %(today)s AND %(today)s + %(contract_ending_days)s"""
+      AND k.end_date >= %(today)s"""
 
-# One statement: the judgement where it differs, what the lists filter by, and the history.
+# One statement: the judgement where it differs, what the lists filter by, and the history. An
+# engagement that is well, and that time alone cannot change, needs no row.
 _KEEP = """
     WITH judged AS (
         SELECT j.* FROM json_to_recordset(%(judged)s)
-          AS j(id uuid, engagement_id uuid, change_id uuid, status text, reasons jsonb)),
+          AS j(id uuid, engagement_id uuid, change_id uuid, status text, reasons jsonb,
+               check_at timestamptz)),
     known AS (
         SELECT j.*, e.organization_id, e.health AS was FROM judged j
         JOIN engagements e ON e.organization_id = %(organization_id)s AND e.id = j.engagement_id),
     kept AS (
         INSERT INTO engagement_health AS h
-            (organization_id, id, engagement_id, status, since, reasons, computed_at)
-        SELECT organization_id, id, engagement_id, status, now(), reasons, now() FROM known
+            (organization_id, id, engagement_id, status, since, reasons, check_at, computed_at)
+        SELECT k.organization_id, k.id, k.engagement_id, k.status, now(), k.reasons, k.check_at,
+               now()
+        FROM known k
+        LEFT JOIN engagement_health o
+          ON o.organization_id = k.organization_id AND o.engagement_id = k.engagement_id
+        WHERE (o.status, o.reasons, o.check_at) IS DISTINCT FROM (k.status, k.reasons, k.check_at)
+          AND (o.id IS NOT NULL OR k.status <> 'ok' OR k.check_at IS NOT NULL)
         ON CONFLICT (organization_id, engagement_id) DO UPDATE
         SET since = CASE WHEN h.status = excluded.status THEN h.since ELSE now() END,
-            status = excluded.status, reasons = excluded.reasons, computed_at = now()
+            status = excluded.status, reasons = excluded.reasons, check_at = excluded.check_at,
+            computed_at = now()
         RETURNING 1),
     told AS (
         INSERT INTO engagement_health_changes
@@ -106,6 +140,16 @@ _KEEP = """
         RETURNING 1)
     UPDATE engagements e SET health = k.status FROM known k
     WHERE e.organization_id = k.organization_id AND e.id = k.engagement_id AND k.was <> k.status"""
+_DUE = """
+    SELECT engagement_id FROM engagement_health
+    WHERE organization_id = %(organization_id)s AND check_at <= now()
+    ORDER BY check_at, id LIMIT %(limit)s"""
+_LOOK_AT_ALL = """
+    INSERT INTO engagement_health (organization_id, id, engagement_id, status, check_at)
+    SELECT organization_id, gen_random_uuid(), id, 'ok', now() FROM engagements
+    WHERE organization_id = %(organization_id)s AND deleted_at IS NULL
+      AND status IN ('active', 'on_hold')
+    ON CONFLICT (organization_id, engagement_id) DO UPDATE SET check_at = now()"""
 
 _ONE_AT_A_TIME = """
     SELECT pg_advisory_xact_lock(hashtextextended('health:' || %(organization_id)s::text, 0))"""
@@ -129,15 +173,11 @@ def refresh(engagement_ids: Sequence[UUID]) -> None:
     ids = sorted(set(engagement_ids))
     # One at a time in an organization: who judged on older facts must not have the last word.
     execute(_ONE_AT_A_TIME, {"organization_id": current_organization_id()})
-    thresholds, calendar = _rules()
+    rules = _judge()
     facts: dict[UUID, list[Fact]] = {id_: [] for id_ in ids}
-    for row in _facts(ids, thresholds):
+    for row in _facts(ids, rules):
         facts[row.pop("engagement_id")].append(Fact(**row))
-    judged = [
-        (id_, judge(found, thresholds, calendar, now=now(), today=today()))
-        for id_, found in facts.items()
-    ]
-    _keep(judged)
+    _keep([(id_, rules.judge(found)) for id_, found in facts.items()])
 
 
 def ask_for_refresh(engagement_ids: Iterable[UUID], occasion: UUID) -> None:
@@ -146,31 +186,21 @@ def ask_for_refresh(engagement_ids: Iterable[UUID], occasion: UUID) -> None:
         enqueue("engagements.refresh_health", f"{id_}:{occasion}", {"engagement_id": str(id_)})
 
 
-_OPEN = """
-    SELECT id FROM engagements
-    WHERE organization_id = %(organization_id)s AND deleted_at IS NULL AND id > %(after)s
-    ORDER BY id LIMIT %(limit)s"""
+def sweep() -> bool:
+    """Judge the engagements whose health may be another because time has passed.
 
-
-def sweep(after: UUID) -> UUID | None:
-    """Judge the organization's next engagements in the order of their ids.
-
-    Returns the last one's id, to go on after it, or None when there are no more.
+    At most `SWEEP_SIZE` of them; whether there may be more.
     """
-    found = execute(
-        _OPEN,
-        {"organization_id": current_organization_id(), "after": after, "limit": SWEEP_SIZE},
-    )
-    ids = [row["id"] for row in found]
+    values = {"organization_id": current_organization_id(), "limit": SWEEP_SIZE}
+    ids = [row["engagement_id"] for row in execute(_DUE, values)]
     if ids:
         refresh(ids)
-    return ids[-1] if len(ids) == SWEEP_SIZE else None
+    return len(ids) == SWEEP_SIZE
 
 
-def go_on_after(last: UUID) -> None:
-    """Ask for the sweep of the engagements after this one."""
-    key = f"{now().isoformat()}:{last}"
-    enqueue("engagements.sweep_health", key, {"after": str(last)})
+def look_at_all() -> None:
+    """Let the next sweeps judge every open engagement: what counts has become another."""
+    execute(_LOOK_AT_ALL, {"organization_id": current_organization_id()})
 
 
 def health_of(engagement_id: UUID) -> Row:
@@ -203,30 +233,25 @@ _HEALTH = CompiledQuery.of(
 )  # fmt: skip
 
 
-def _rules() -> tuple[Thresholds, WorkingCalendar]:
+def _judge() -> Judge:
     """What the organization counts, and when it works."""
     found = organization()
-    return (
-        Thresholds(**found["thresholds"]),
-        WorkingCalendar(
-            ZoneInfo(found["timezone"]),
-            hours_of_week(found["working_hours"]),
-            public_holidays(found["holidays_region"]),
-        ),
+    calendar = WorkingCalendar(
+        ZoneInfo(found["timezone"]),
+        hours_of_week(found["working_hours"]),
+        public_holidays(found["holidays_region"]),
     )
+    return Judge(Thresholds(**found["thresholds"]), calendar, now())
 
 
-def _facts(ids: list[UUID], thresholds: Thresholds) -> list[Row]:
+def _facts(ids: list[UUID], rules: Judge) -> list[Row]:
     return execute(
         _FACTS,
         {
             "organization_id": current_organization_id(),
             "ids": ids,
-            "today": today(),
-            "now": now(),
+            "today": rules.today,
             "clients": list(CLIENTS),
-            "idle_days": thresholds.idle_days,
-            "contract_ending_days": thresholds.contract_ending_days,
         },
     )
 
@@ -239,6 +264,7 @@ def _keep(judged: Sequence[tuple[UUID, Judgement]]) -> None:
             "engagement_id": str(id_),
             "status": judgement.status,
             "reasons": judgement.reasons,
+            "check_at": judgement.check_at.isoformat() if judgement.check_at else None,
         }
         for id_, judgement in judged
     ]

@@ -17,13 +17,15 @@ from models.db.tenancy import current_organization_id
 from models.identity import WEEKDAYS, Organization
 from webapp.services.activity.events import record_activity
 from webapp.services.common.exceptions import StaleVersion
-from webapp.services.common.writes import refuse_duplicate, touch
+from webapp.services.common.writes import organization_row, refuse_duplicate, touch
+from webapp.services.jobs.enqueue import enqueue
 
 DEFAULTS: Mapping[str, Any] = {
     "tax_id": None,
     "address": None,
     "bank": None,
     "brand": {"colour": "#1f4f82"},
+    "default_tax": {"category": "zero", "rate": "0.00"},
     "payment_days": 14,
     "payment_terms": None,
     "invoice_number_pattern": "{year}-{n:05}",
@@ -42,6 +44,7 @@ _COLUMNS = (
     "financial_retention_years",
 )  # fmt: skip
 # What is set in parts: one that is left out keeps its value.
+_TELL_ON_HEALTH = {"timezone", "working_hours", "holidays_region", "thresholds"}
 _IN_PARTS = ("thresholds", "working_hours", "brand")
 
 # Row-level security shows one organization: the caller's.
@@ -83,6 +86,16 @@ def update_organization(
         found.settings = settings
         touch(found)
     record_activity(found, "updated", metadata={"fields": sorted(changed)})
+    if not _TELL_ON_HEALTH.isdisjoint(changed):
+        enqueue("engagements.sweep_health", f"settings:{found.row_version}", {"all": True})
+
+
+def default_tax() -> Mapping[str, str]:
+    """How a line is taxed that does not say so itself: `category`, and `rate` in percent."""
+    own: Mapping[str, str] = organization_row()["settings"].get(
+        "default_tax", DEFAULTS["default_tax"]
+    )
+    return own
 
 
 def public_holidays(region: str | None) -> Container[dt.date]:

@@ -98,13 +98,18 @@ KINDS: dict[str, JobKind] = {
         JobKind("conversations.touch", "short", batch=200),
         JobKind("engagements.refresh_health", "short", batch=200),
         JobKind("sales.expire_proposals", "short"),
+        JobKind("billing.notice_overdue", "short"),
+        JobKind("billing.draft_due_invoices", "short"),
         # The processor's work.
         JobKind("sales.render_signed_document", "document", batch=8),
+        JobKind("billing.render_document", "document", batch=8),
         # Waits for others' servers.
         JobKind("sales.mail_signing_link", **_MAIL),
         JobKind("sales.mail_signed", **_MAIL),
         JobKind("sales.mail_signed_owner", **_MAIL),
         JobKind("sales.mail_declined", **_MAIL),
+        JobKind("billing.mail_invoice", **_MAIL),
+        JobKind("billing.mail_reminder", **_MAIL),
         # Much at a time, and nobody waits.
         JobKind("deletion.purge", "bulk"),
         JobKind("jobs.prune", "bulk"),

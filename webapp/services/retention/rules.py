@@ -24,21 +24,14 @@ from sqlalchemy import (
     exists,
     false,
     func,
+    not_,
     or_,
     select,
 )
 from sqlalchemy.orm import aliased
 
 from models.activity import ActivityEvent
-from models.billing import (
-    CreditNote,
-    Invoice,
-    InvoiceLine,
-    InvoiceSchedule,
-    Order,
-    OrderItem,
-    Payment,
-)
+from models.billing import Invoice, InvoiceLine, InvoiceSchedule, Order, OrderItem
 from models.catalog import (
     EngagementTemplate,
     EngagementTemplateService,
@@ -57,6 +50,13 @@ from models.engagements import (
 )
 from models.files import FileObject
 from models.identity import Credential, LoginSession, Membership
+from models.payments import (
+    BillingDocument,
+    CreditNote,
+    CreditNoteLine,
+    Payment,
+    PaymentAllocation,
+)
 from models.portal import PortalAccess
 from models.projects import Milestone, PhaseChange, Project, Task
 from models.sales import (
@@ -139,9 +139,10 @@ def _money_is_young() -> Condition:
         _there_is(of_invoice, Invoice.number.is_not(None), issued >= SETTLED_BEFORE, of=(Invoice,)),
         _there_is(
             of_invoice,
-            Payment.invoice_id == Invoice.id,
+            PaymentAllocation.invoice_id == Invoice.id,
+            Payment.id == PaymentAllocation.payment_id,
             Payment.received_at >= SETTLED_BEFORE,
-            of=(Payment, Invoice),
+            of=(Payment, PaymentAllocation, Invoice),
         ),
         _there_is(
             of_invoice,
@@ -166,6 +167,29 @@ def _named_by_young_money(client_id: Any, column: str) -> Condition:
             of=(Proposal, Signature),
         ),
         _there_is(getattr(Engagement, column) == client_id, _money_is_young(), of=(Engagement,)),
+    )
+
+
+def _credit_notes() -> Any:
+    """The ids of the credit notes on the invoices of the engagements at hand."""
+    return select(CreditNote.id).where(
+        CreditNote.organization_id == TENANT,
+        CreditNote.invoice_id.in_(_ids(Invoice.engagement_id)),
+    )
+
+
+def _settles_nothing_else() -> Condition:
+    """Whether a payment has settled invoices of the engagements at hand and no others.
+
+    What it settled, and what of it went back, goes with it.
+    """
+    here = _ids(Invoice.engagement_id)
+    settled = PaymentAllocation.payment_id == Payment.id
+    return and_(
+        _there_is(settled, PaymentAllocation.invoice_id.in_(here), of=(PaymentAllocation,)),
+        not_(
+            _there_is(settled, PaymentAllocation.invoice_id.not_in(here), of=(PaymentAllocation,))
+        ),
     )
 
 
@@ -240,7 +264,11 @@ RULES = (
     Rule(
         Engagement,
         below=(
-            below(Payment.invoice_id, of=Invoice.engagement_id),
+            (Payment, _settles_nothing_else()),
+            below(PaymentAllocation.invoice_id, of=Invoice.engagement_id),
+            below(BillingDocument.invoice_id, of=Invoice.engagement_id),
+            (CreditNoteLine, CreditNoteLine.credit_note_id.in_(_credit_notes())),
+            (BillingDocument, BillingDocument.credit_note_id.in_(_credit_notes())),
             below(CreditNote.invoice_id, of=Invoice.engagement_id),
             below(InvoiceLine.invoice_id, of=Invoice.engagement_id),
             below(Invoice.engagement_id),

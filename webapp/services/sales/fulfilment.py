@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +28,9 @@ from models.sales import Proposal, ProposalItem, Signature
 from models.states import PHASE
 from webapp.services.activity.events import record_activity
 from webapp.services.billing.numbers import next_numbers
+from webapp.services.billing.totals import totals_of
 from webapp.services.common.writes import now, today, touch
+from webapp.services.identity.organization import default_tax
 from webapp.services.jobs.enqueue import enqueue
 from webapp.services.sales.content import client_name, items_of
 from webapp.services.sales.named_engagement import counts, engagement_to_extend, may_look_in
@@ -253,18 +256,24 @@ def _bill(promise: _Promise, number: str) -> list[TenantRecord]:
         amount=order.total,
         starts_on=starts_on,
     )
+    tax = default_tax()
+    taxed = {"tax_category": tax["category"], "tax_rate": Decimal(tax["rate"])}
+    sums = totals_of([{**_line(item), **taxed} for item in promise.items])
     invoice = Invoice(
         id=uuid7(),
         engagement_id=order.engagement_id,
+        client_company_id=order.client_company_id,
+        contact_id=order.contact_id,
         order_id=order.id,
         schedule_id=schedule.id,
         period=starts_on.isoformat(),
         currency=order.currency,
-        subtotal=order.total,
-        total=order.total,
+        subtotal=sums.subtotal,
+        tax=sums.tax,
+        total=sums.total,
     )
     lines = [
-        InvoiceLine(invoice_id=invoice.id, position=item.position, **_line(item))
+        InvoiceLine(invoice_id=invoice.id, position=item.position, **_line(item), **taxed)
         for item in promise.items
     ]
     promise.order, promise.invoice = order, invoice

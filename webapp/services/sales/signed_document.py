@@ -78,7 +78,7 @@ def render_signed_document(
     # Data goes in beside the template and is parsed there: text is never read as markup.
     pdf = typst.compile(
         str(TEMPLATE),
-        font_paths=_fonts(),
+        font_paths=fonts(),
         ignore_system_fonts=True,
         sys_inputs={"view": json.dumps(view)},
         timestamp=int(signed_at.timestamp()),
@@ -87,7 +87,7 @@ def render_signed_document(
 
 
 @functools.cache
-def _fonts() -> Any:
+def fonts() -> Any:
     """typst and its fonts are 14 MiB, which only a process that renders loads."""
     import typst
 

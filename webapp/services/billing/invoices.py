@@ -1,0 +1,290 @@
+"""Invoices: drafted, finalized, voided, written off (rulings.md, *Invoices*)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, select
+
+from models.billing import Invoice, InvoiceLine, Order
+from models.crm import ClientCompany, Contact
+from models.db.base import MAX_MONEY, TenantRecord, db, uuid7
+from models.db.inserts import insert_records
+from models.engagements import Engagement
+from models.states import ENGAGEMENT, INVOICE
+from webapp.services.activity.events import record_activity
+from webapp.services.billing.numbers import next_billing_number
+from webapp.services.billing.parties import buyer_of, seller
+from webapp.services.billing.settlement import settle, settle_order
+from webapp.services.billing.totals import Totals, line_total, totals_of
+from webapp.services.common.exceptions import Conflict, Invalid
+from webapp.services.common.writes import (
+    change,
+    check_values,
+    create,
+    lock,
+    move,
+    now,
+    refuse_duplicate,
+    today,
+    touch,
+)
+from webapp.services.identity.organization import organization
+from webapp.services.jobs.enqueue import enqueue
+
+REFERENCES: dict[str, type[TenantRecord]] = {
+    "engagement_id": Engagement,
+    "client_company_id": ClientCompany,
+    "contact_id": Contact,
+    "order_id": Order,
+}
+FINAL = "This invoice is final. Credit it, or void it while nothing is paid, and make a new one."
+
+
+def create_invoice(values: Mapping[str, Any]) -> Invoice:
+    """Draft an invoice; it is for the engagement's client and in its currency unless said.
+
+    Raises Invalid naming the fields, and Conflict when the engagement is closed or cancelled.
+    """
+    values = dict(values)
+    lines = values.pop("lines", [])
+    check_values(values, REFERENCES)
+    engagement = lock(Engagement, values["engagement_id"], share=True)
+    if engagement.status in ("completed", "cancelled"):
+        label = ENGAGEMENT.label(engagement.status)
+        raise Conflict(f"The engagement is {label} and takes no new invoices.")
+    _check_order(values.get("order_id"), engagement)
+    settings = organization()
+    values.setdefault("currency", engagement.currency or settings["currency"])
+    values.setdefault("client_company_id", engagement.client_company_id)
+    values.setdefault("contact_id", engagement.contact_id)
+    _check_days(values.get("issued_on"), values.get("due_date"))
+    lines = _complete(lines, settings["default_tax"])
+    invoice = create(Invoice(id=uuid7(), **values, **_sums(totals_of(lines))))
+    _write_lines(invoice, lines)
+    return invoice
+
+
+def update_invoice(
+    values: Mapping[str, Any], invoice_id: UUID, *, expected_row_version: int | None = None
+) -> Invoice:
+    """Edit a draft; given `lines` replace all its lines.
+
+    Raises NotFound, StaleVersion, Invalid naming the fields, and Conflict when it is final.
+    """
+    values = dict(values)
+    lines = values.pop("lines", None)
+    invoice = lock_draft(invoice_id, expected_row_version)
+    check_values(values, REFERENCES)
+    if "engagement_id" in values or "order_id" in values:
+        engagement = lock(
+            Engagement, values.get("engagement_id", invoice.engagement_id), share=True
+        )
+        _check_order(values.get("order_id", invoice.order_id), engagement)
+    _check_days(
+        values.get("issued_on", invoice.issued_on), values.get("due_date", invoice.due_date)
+    )
+    if lines is not None:
+        lines = _complete(lines, organization()["default_tax"])
+        values |= _sums(totals_of(lines))
+    change(invoice, values, children=() if lines is None else ("lines",))
+    if lines is not None:
+        db.session.execute(
+            delete(InvoiceLine)
+            .where(
+                InvoiceLine.organization_id == invoice.organization_id,
+                InvoiceLine.invoice_id == invoice.id,
+            )
+            .execution_options(synchronize_session=False)
+        )
+        _write_lines(invoice, lines)
+    return invoice
+
+
+def delete_draft(invoice_id: UUID, *, expected_row_version: int | None = None) -> None:
+    """Delete a draft for good: it was never a demand. Raises NotFound, StaleVersion, Conflict."""
+    invoice = lock_draft(invoice_id, expected_row_version)
+    touch(invoice)
+    record_activity(invoice, "deleted")
+    db.session.delete(invoice)
+
+
+def finalize_invoice(invoice_id: UUID, *, expected_row_version: int | None = None) -> Invoice:
+    """Number a draft and make it final; nothing it says can be changed afterwards.
+
+    It is issued today unless the draft says another day, due after the organization's payment
+    days, and names both parties as they are now. Its PDF is rendered by a job.
+
+    Raises NotFound, StaleVersion, Conflict when it is final already, and Invalid naming what the
+    invoice, the organization or the client lacks for an invoice by the law.
+    """
+    invoice = lock_draft(invoice_id, expected_row_version)
+    lines = lines_of(invoice)
+    settings = organization()
+    engagement = lock(Engagement, invoice.engagement_id, share=True)
+    invoice.client_company_id = invoice.client_company_id or engagement.client_company_id
+    invoice.contact_id = invoice.contact_id or engagement.contact_id
+    buyer, lacking = buyer_of(invoice, lines)
+    lacking |= _lacking(settings, lines)
+    if lacking:
+        raise Invalid(lacking)
+    totals = totals_of([line.__dict__ for line in lines])
+    invoice.issued_on = invoice.issued_on or today()
+    invoice.due_date = invoice.due_date or (
+        invoice.issued_on + dt.timedelta(days=settings["payment_days"])
+    )
+    _check_days(invoice.issued_on, invoice.due_date)
+    invoice.seller, invoice.buyer = seller(settings), buyer
+    invoice.tax_groups = [group.as_text() for group in totals.groups]
+    for name, amount in _sums(totals).items():
+        setattr(invoice, name, amount)
+    with _own_number():
+        # Late, because the series stays locked from here on.
+        invoice.number = next_billing_number(
+            "invoice", settings["invoice_number_pattern"], invoice.issued_on.year
+        )
+        move(invoice, INVOICE, "open", metadata={"number": invoice.number})
+        if invoice.total == 0:
+            settle(invoice)
+    enqueue("billing.render_document", invoice.id, {"invoice_id": str(invoice.id)})
+    return invoice
+
+
+def void_invoice(invoice_id: UUID, *, expected_row_version: int | None = None) -> Invoice:
+    """Withdraw a draft, or a final invoice of which nothing is paid or credited.
+
+    Raises NotFound, StaleVersion, InvalidTransition, and Conflict when something was paid.
+    """
+    invoice = lock(Invoice, invoice_id, expected_row_version=expected_row_version)
+    if invoice.paid or invoice.credited:
+        raise Conflict("Something of this invoice is paid or credited; credit the rest instead.")
+    move(invoice, INVOICE, "void")
+    invoice.voided_at = now()
+    settle_order(invoice)
+    return invoice
+
+
+def write_off_invoice(
+    values: Mapping[str, Any], invoice_id: UUID, *, expected_row_version: int | None = None
+) -> Invoice:
+    """Give up what is open of an invoice, for a reason; a late payment still counts.
+
+    Raises NotFound, StaleVersion, InvalidTransition, Invalid naming `reason`.
+    """
+    invoice = lock(Invoice, invoice_id, expected_row_version=expected_row_version)
+    move(invoice, INVOICE, "uncollectible", reason=values.get("reason"))
+    invoice.written_off_at, invoice.write_off_reason = now(), values["reason"]
+    return invoice
+
+
+def send_invoice(invoice_id: UUID, *, expected_row_version: int | None = None) -> Invoice:
+    """Mail a final invoice to its contact, with the PDF; again where it was sent before.
+
+    Raises NotFound, StaleVersion, Conflict for a draft or void one, and Invalid naming
+    `contact_id` when there is nobody to send it to.
+    """
+    invoice = lock(Invoice, invoice_id, expected_row_version=expected_row_version)
+    if invoice.status in ("draft", "void"):
+        raise Conflict(f"A {INVOICE.label(invoice.status).lower()} invoice cannot be sent.")
+    if not (invoice.buyer or {}).get("email"):
+        raise Invalid({"contact_id": ["The invoice names no contact with an e-mail address."]})
+    invoice.sent_at = now()
+    touch(invoice)
+    record_activity(invoice, "sent", metadata={"number": invoice.number})
+    enqueue(
+        "billing.mail_invoice",
+        f"{invoice.id}:{invoice.row_version}",
+        {"invoice_id": str(invoice.id), "mailing": invoice.row_version},
+        ordering_key=f"mail:invoice:{invoice.id}",
+    )
+    return invoice
+
+
+def lock_draft(invoice_id: UUID, expected_row_version: int | None) -> Invoice:
+    """The draft, locked. Raises NotFound, StaleVersion, and Conflict when it is final."""
+    invoice = lock(Invoice, invoice_id, expected_row_version=expected_row_version)
+    if invoice.status != "draft":
+        raise Conflict(FINAL)
+    return invoice
+
+
+def lines_of(invoice: Invoice) -> Sequence[InvoiceLine]:
+    """The invoice's lines in their order."""
+    return db.session.scalars(
+        select(InvoiceLine)
+        .where(
+            InvoiceLine.organization_id == invoice.organization_id,
+            InvoiceLine.invoice_id == invoice.id,
+        )
+        .order_by(InvoiceLine.position, InvoiceLine.id)
+    ).all()
+
+
+def _complete(
+    lines: Sequence[Mapping[str, Any]], default_tax: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """The lines with their tax and totals. Raises Invalid for a discount above a line's price."""
+    complete = []
+    for n, given in enumerate(lines):
+        line = {"discount": Decimal(0), **given}
+        if "tax_category" not in line and "tax_rate" not in line:
+            line |= {
+                "tax_category": default_tax["category"],
+                "tax_rate": Decimal(default_tax["rate"]),
+            }
+        line["total"] = line_total(line)
+        if line["total"] < 0:
+            raise Invalid({f"lines.{n}.discount": ["This is more than the line costs."]})
+        complete.append(line)
+    if totals_of(complete).total > MAX_MONEY:
+        raise Invalid({"lines": [f"Together they come to more than {MAX_MONEY}."]})
+    return complete
+
+
+def _write_lines(invoice: Invoice, lines: Sequence[Mapping[str, Any]]) -> None:
+    insert_records(
+        [
+            InvoiceLine(id=uuid7(), invoice_id=invoice.id, position=n, **line)
+            for n, line in enumerate(lines)
+        ]
+    )
+
+
+def _sums(totals: Totals) -> dict[str, Decimal]:
+    return {"subtotal": totals.subtotal, "tax": totals.tax, "total": totals.total}
+
+
+def _check_order(order_id: UUID | None, engagement: Engagement) -> None:
+    if order_id is None:
+        return
+    order = lock(Order, order_id, share=True)
+    if order.engagement_id != engagement.id:
+        raise Invalid({"order_id": ["This order belongs to another engagement."]})
+
+
+def _check_days(issued_on: dt.date | None, due_date: dt.date | None) -> None:
+    if issued_on and issued_on > today():
+        raise Invalid({"issued_on": ["An invoice is not issued in the future."]})
+    if issued_on and due_date and due_date < issued_on:
+        raise Invalid({"due_date": ["This must not be before issued_on."]})
+
+
+def _lacking(settings: Mapping[str, Any], lines: Sequence[InvoiceLine]) -> dict[str, list[str]]:
+    """What an invoice by the law needs and the organization or the draft lacks."""
+    lacking = {}
+    if settings["address"] is None:
+        lacking["organization.address"] = ["Set your organization's address first."]
+    if settings["tax_id"] is None:
+        lacking["organization.tax_id"] = ["Set your organization's tax id first."]
+    if not lines:
+        lacking["lines"] = ["An invoice has at least one line."]
+    return lacking
+
+
+def _own_number() -> Any:
+    message = "This number is taken; change the pattern of your organization's invoice numbers."
+    return refuse_duplicate("uq_invoices_organization_id_number", "invoice_number_pattern", message)
