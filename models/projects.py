@@ -21,8 +21,10 @@ from models.catalog import PRIORITY_KNOWN
 from models.db.base import SoftDeletable, TenantRecord, Versioned, belongs_to
 from models.db.constraints import (
     at_least,
+    day_index,
     in_order,
     index,
+    json_array,
     json_object,
     list_index,
     not_blank,
@@ -108,7 +110,7 @@ class Milestone(Versioned, SoftDeletable, TenantRecord):
         not_blank(),
         at_least(0, "position"),
         list_index("milestones", live_only=True),
-        index("milestones", "project_id", "position"),
+        index("milestones", "project_id", "position", "id"),
         purge_index("milestones"),
     )
 
@@ -120,13 +122,18 @@ class Milestone(Versioned, SoftDeletable, TenantRecord):
 
 
 class Task(Versioned, SoftDeletable, TenantRecord):
-    """A piece of work in a project; `assignee_id` is a user who is a member here."""
+    """A piece of work in a project; `assignee_id` is a user who is a member here.
+
+    An open one that `blocks_phase` keeps the project from its next phase. `checklist` holds small
+    steps: a text, and whether it is done. What is said about it is in `conversation_id`.
+    """
 
     __tablename__ = "tasks"
     noun = "task"
     __table_args__ = (
         belongs_to("project_id", "projects"),
         belongs_to("milestone_id", "milestones", ondelete="SET NULL"),
+        belongs_to("conversation_id", "conversations", ondelete="SET NULL"),
         # Users are global, so the reference goes through the membership: work can only be
         # given to somebody of the same organization.
         ForeignKeyConstraint(
@@ -141,17 +148,22 @@ class Task(Versioned, SoftDeletable, TenantRecord):
             "(status = 'completed') = (completed_at IS NOT NULL)", name="completed_at_if_completed"
         ),
         at_least(0, "position"),
+        at_least(0, "estimate_minutes"),
+        json_array("checklist"),
         list_index("tasks", live_only=True),
         list_index("tasks", "status", live_only=True),
-        index("tasks", "project_id", "position"),
-        index("tasks", "milestone_id"),
+        index("tasks", "project_id", "position", "id"),
+        list_index("tasks", "milestone_id"),
+        index("tasks", "conversation_id"),
         list_index("tasks", "assignee_id"),
         index("tasks", "due_date", where="deleted_at IS NULL"),
+        day_index("tasks", "due_date", live_only=True),
         purge_index("tasks"),
     )
 
     project_id: Mapped[UUID]
     milestone_id: Mapped[UUID | None]
+    conversation_id: Mapped[UUID | None]
     name: Mapped[str] = mapped_column(String(255))
     description: Mapped[str | None]
     status: Mapped[str] = mapped_column(String(16), server_default="todo", default="todo")
@@ -160,3 +172,23 @@ class Task(Versioned, SoftDeletable, TenantRecord):
     due_date: Mapped[dt.date | None]
     completed_at: Mapped[dt.datetime | None]
     position: Mapped[int] = mapped_column(server_default=text("0"), default=0)
+    estimate_minutes: Mapped[int | None]
+    blocks_phase: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
+    checklist: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
+
+
+class TaskDependency(TenantRecord):
+    """A task that waits for another one of its project."""
+
+    __tablename__ = "task_dependencies"
+    noun = "task_dependency"
+    __table_args__ = (
+        belongs_to("task_id", "tasks"),
+        belongs_to("depends_on_id", "tasks"),
+        UniqueConstraint("organization_id", "task_id", "depends_on_id"),
+        CheckConstraint("task_id <> depends_on_id", name="not_on_itself"),
+        index("task_dependencies", "depends_on_id"),
+    )
+
+    task_id: Mapped[UUID]
+    depends_on_id: Mapped[UUID]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from tests.mutants import access, database, drafting, jobs, money, patience, rules
+from tests.mutants import access, database, drafting, jobs, money, patience, rules, work
 from tests.mutants.model import Mutant
 from tests.mutants.runner import (
     ROOT,
@@ -27,6 +27,7 @@ PARTS = {
     "The rules": rules.MUTANTS,
     "What is promised": drafting.MUTANTS,
     "Money": money.MUTANTS,
+    "Work": work.MUTANTS,
     "The API": access.MUTANTS,
 }
 TABLE = ROOT / "benchmarks" / "MUTANTS.md"

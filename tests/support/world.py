@@ -77,6 +77,11 @@ def populate(tenant: Tenant, api: Api, word: str = CANARY) -> World:
             "starts_on": dt.datetime.now(dt.UTC).date().isoformat(),
         },
     )
+    milestone = api.made(f"/api/projects/{project_id}/milestones", named())
+    task = api.made(
+        f"/api/projects/{project_id}/tasks",
+        named(description=f"{word} task", milestone_id=milestone["id"]),
+    )
     message = api.made(
         f"/api/projects/{project_id}/conversations/{conversation_id}/messages",
         {"content": f"{word} message"},
@@ -93,6 +98,8 @@ def populate(tenant: Tenant, api: Api, word: str = CANARY) -> World:
         "conversation_id": conversation_id,
         "message_id": message["id"],
         "order_id": result["converted_order_id"],
+        "milestone_id": milestone["id"],
+        "task_id": task["id"],
         "invoice_id": invoice["id"],
         "payment_id": payment["id"],
         "credit_note_id": credit["id"],

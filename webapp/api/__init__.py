@@ -14,13 +14,14 @@ from webapp.api.engagements import engagements
 from webapp.api.framework.openapi import make_api
 from webapp.api.identity import organization
 from webapp.api.jobs import jobs
-from webapp.api.projects import projects
+from webapp.api.projects import milestones, projects, tasks
 from webapp.api.sales import proposals, signing_links, verification
 
 RESOURCES = (
     engagements, timeline, projects, conversations, messages, proposals, signing_links,
     verification, orders, companies, contacts, deals, services, jobs,
     organization, invoices, payments, credit_notes, schedules, reports,
+    milestones, tasks,
 )  # fmt: skip
 
 
@@ -29,5 +30,6 @@ def init_api(app: Flask) -> None:
     api = make_api(app)
     for module in RESOURCES:
         api.register_blueprint(module.blueprint)
+    api.register_blueprint(tasks.project_blueprint)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)

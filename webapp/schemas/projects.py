@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import fields, validates_schema
 
 from models.states import PHASE, PROJECT
+from webapp.schemas.activity import Actor
 from webapp.schemas.catalog import ServiceBrief, ServiceOut
 from webapp.schemas.common import (
     Day,
@@ -19,6 +20,7 @@ from webapp.schemas.common import (
     StateLabel,
     StateNumber,
     check_order,
+    flag,
     name,
     reason,
     reference,
@@ -55,9 +57,42 @@ class ProjectChange(_ProjectFields):
 
 
 class AdvanceIn(Input):
-    """`expected_phase` is the phase the caller believes the project is in."""
+    """`expected_phase` is the phase the caller believes the project is in.
+
+    `force` goes on although tasks that block the phase are open; it needs a `reason`.
+    """
 
     expected_phase = StateIn(PHASE)
+    force = flag(metadata={"x-depends-on": "reason"})
+    reason = reason()
+
+
+class ReturnIn(Input):
+    reason = reason(required=True)
+
+
+class PhaseStep(Output):
+    """A phase, from when to when, and for how many seconds; the present one goes on."""
+
+    phase = StateLabel(PHASE)
+    phase_id = StateNumber(PHASE)
+    since = Moment()
+    until = Moment(allow_none=True)
+    seconds = fields.Integer()
+    reason = fields.String(allow_none=True)
+    actor = fields.Nested(Actor)
+
+
+class PhasesOut(Output):
+    data = fields.List(fields.Nested(PhaseStep))
+
+
+class Progress(Output):
+    """How far its tasks are, without the cancelled ones; `percent` is null without any."""
+
+    tasks = fields.Integer()
+    completed = fields.Integer()
+    percent = fields.Integer(allow_none=True)
 
 
 class ProjectOut(Output):
@@ -78,3 +113,4 @@ class ProjectOut(Output):
     created_at = Moment()
     updated_at = Moment()
     completed_at = Moment(allow_none=True)
+    progress = fields.Nested(Progress)

@@ -132,7 +132,7 @@ def test_the_aging_report_sorts_what_is_open_by_how_long_it_is_overdue(
             "total": "814.00",
         }
     ]
-    as_csv = api.get("/api/reports/aging?format=csv")
+    as_csv = api.get("/api/reports/aging.csv")
     [row] = csv.DictReader(io.StringIO(as_csv.text))
     assert (as_csv.headers["Content-Type"].partition(";")[0], row["total"]) == (
         "text/csv",

@@ -7,11 +7,9 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import validate
-
 from webapp.api.framework.operations import ApiBlueprint
 from webapp.http.responses import ApiResponse
-from webapp.schemas.common import Day, Input, PlainText
+from webapp.schemas.common import Day, Input
 from webapp.schemas.invoices import AgingOut, AgingReport
 from webapp.services.billing.reports import aging
 
@@ -20,17 +18,22 @@ blueprint = ApiBlueprint("reports", "/api/reports", description="What the money 
 
 class AgingQuery(Input):
     as_of = Day()
-    format = PlainText(load_default="json", validate=validate.OneOf(["json", "csv"]))
 
 
 @blueprint.operation("GET", "/aging", permission="billing:read", query=AgingQuery, out=AgingReport)
-def get_aging_report(query: Mapping[str, Any]) -> ApiResponse:
+def get_aging_report(query: Mapping[str, Any]) -> Mapping[str, Any]:
     """Tell what is open on a day, by how long it has been overdue"""
+    return aging(query.get("as_of"))
+
+
+@blueprint.operation(
+    "GET", "/aging.csv", permission="billing:read", query=AgingQuery, content_type="text/csv"
+)
+def get_aging_report_csv(query: Mapping[str, Any]) -> ApiResponse:
+    """Tell what is open on a day, as a table for a spreadsheet"""
     report = aging(query.get("as_of"))
     rows = AgingOut().dump(report["data"], many=True)
-    if query["format"] == "csv":
-        return csv_answer(f"aging-{report['as_of'].isoformat()}", list(AgingOut().fields), rows)
-    return ApiResponse(200, {"as_of": report["as_of"].isoformat(), "data": rows})
+    return csv_answer(f"aging-{report['as_of'].isoformat()}", list(AgingOut().fields), rows)
 
 
 def csv_answer(name: str, columns: list[str], rows: list[dict[str, Any]]) -> ApiResponse:

@@ -117,7 +117,7 @@ class Resource:
     """A resource's operations: `records` and `out` say how it is read, services how it changes.
 
     `singular` names the operations and the path's id: `/<uuid:company_id>`. `trash` lets the
-    list show what was trashed.
+    list show what was trashed. `home` is where a new one is found, if not below its list.
     """
 
     def __init__(
@@ -130,7 +130,9 @@ class Resource:
         filters: Mapping[str, fields.Field[Any]] | None = None,
         rule: str = "",
         trash: bool = False,
+        home: str = "",
     ) -> None:
+        self.home = home
         self.blueprint = blueprint
         self.singular = singular
         self.records = records
@@ -203,7 +205,7 @@ class Resource:
             else:
                 made_id = made.id
                 answer = self.answer({**path, self.id_name: made_id}, status=201)
-            answer.headers["Location"] = f"{request.path}/{made_id}"
+            answer.headers["Location"] = f"{self.home or request.path}/{made_id}"
             return answer
 
         self._register("POST", self.rule, created, f"create_{self.singular}", summary, "write",

@@ -6,22 +6,29 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import BigInteger, cast, func, select
+
 from models.db.base import db
+from models.db.queries import CompiledQuery, Row, bound
 from models.db.tenancy import current_principal
-from models.projects import PhaseChange, Project
+from models.projects import PhaseChange, Project, Task
 from models.states import PHASE, PROJECT
-from webapp.services.common.exceptions import InvalidTransition
+from webapp.services.common.exceptions import Conflict, Invalid, InvalidTransition, NotFound
+from webapp.services.common.reads import aggregate
 from webapp.services.common.writes import lock, move
 
 
 def advance_project(
     values: Mapping[str, Any], project_id: UUID, *, expected_row_version: int | None = None
 ) -> Project:
-    """Move the project one phase forward (S 7c).
+    """Move the project one phase forward (S 7c); past open tasks that block it with `force`.
 
-    Raises NotFound, StaleVersion, and InvalidTransition naming the moves there are when it is
-    not Active, is in the last phase, or is not in `expected_phase`.
+    Raises NotFound, StaleVersion, InvalidTransition naming the moves there are when it is not
+    Active, is in the last phase, or is not in `expected_phase`, Conflict naming the tasks that
+    block it, and Invalid naming `reason` when it is forced without one.
     """
+    if values.get("force") and not (values.get("reason") or "").strip():
+        raise Invalid({"reason": ["Say why it goes on although tasks are open."]})
     project = lock(Project, project_id, expected_row_version=expected_row_version)
     expected = values.get("expected_phase", project.phase)
     if expected != project.phase:
@@ -31,11 +38,94 @@ def advance_project(
         )
     for target in PHASE.states[project.phase].to:
         if PHASE.number(target) > PHASE.number(project.phase):
-            move_phase(project, target)
+            if not values.get("force"):
+                _demand_nothing_blocks(project)
+            move_phase(project, target, reason=values.get("reason"))
             return project
     raise InvalidTransition(
         f"The project is in {PHASE.label(project.phase)}, the last phase.", allowed=[]
     )
+
+
+def return_project(
+    values: Mapping[str, Any], project_id: UUID, *, expected_row_version: int | None = None
+) -> Project:
+    """Take the project back from Testing to Build, for a reason (rulings.md, *Phases*).
+
+    Raises NotFound, StaleVersion, InvalidTransition when it is not in Testing.
+    """
+    project = lock(Project, project_id, expected_row_version=expected_row_version)
+    move_phase(project, "build", reason=values["reason"])
+    return project
+
+
+def _demand_nothing_blocks(project: Project) -> None:
+    blocking = db.session.scalars(
+        select(Task.name)
+        .where(
+            Task.organization_id == project.organization_id,
+            Task.project_id == project.id,
+            Task.blocks_phase,
+            Task.status.not_in(("completed", "cancelled")),
+            Task.deleted_at.is_(None),
+        )
+        .order_by(Task.position, Task.id)
+        .limit(20)
+    ).all()
+    if blocking:
+        names = ", ".join(blocking)
+        raise Conflict(f"These tasks are open: {names}. Complete them, or use force and a reason.")
+
+
+def phases_of(project_id: UUID) -> Row:
+    """The phases a project went through, the first one first, each with its time in seconds.
+
+    The present one has no `until`; its time goes to now. Raises NotFound.
+    """
+    row = _PHASES.one(id=project_id)
+    if row is None:
+        raise NotFound("There is no project with this id.")
+    return row
+
+
+_until = (
+    func.lead(PhaseChange.changed_at)
+    .over(order_by=(PhaseChange.changed_at, PhaseChange.id))
+    .label("until")
+)
+_STEPS = (
+    select(
+        PhaseChange.to_phase.label("phase"),
+        PhaseChange.changed_at.label("since"),
+        _until,
+        PhaseChange.reason,
+        PhaseChange.actor,
+        PhaseChange.id,
+    )
+    .where(
+        PhaseChange.organization_id == Project.organization_id,
+        PhaseChange.project_id == Project.id,
+    )
+    .correlate(Project)
+    .lateral("steps")
+)
+_PHASES = CompiledQuery.of(
+    select(
+        aggregate(
+            select(_STEPS),
+            (_STEPS.c.since, _STEPS.c.id),
+            phase=_STEPS.c.phase,
+            since=_STEPS.c.since,
+            until=_STEPS.c.until,
+            seconds=cast(
+                func.extract("epoch", func.coalesce(_STEPS.c.until, func.now()) - _STEPS.c.since),
+                BigInteger,
+            ),
+            reason=_STEPS.c.reason,
+            actor=_STEPS.c.actor,
+        ).label("data")
+    ).where(Project.id == bound("id", Project.id.type), Project.deleted_at.is_(None))
+)
 
 
 def move_phase(project: Project, phase: str, *, reason: str | None = None) -> None:

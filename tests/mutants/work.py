@@ -1,0 +1,70 @@
+"""Safeguards of work: what waits for what, and what keeps a project back."""
+
+from __future__ import annotations
+
+from tests.mutants.model import Mutant, without
+
+TASKS = "webapp/services/projects/tasks.py"
+PHASES = "webapp/services/projects/phases.py"
+MILESTONES = "webapp/services/projects/milestones.py"
+
+_tasks = "tests/api/projects/test_tasks.py::test_{}".format
+
+MUTANTS: tuple[Mutant, ...] = (
+    without(
+        "that tasks do not wait in a circle",
+        TASKS,
+        "        elif id_ == task.id or task.id in _reachable(id_):\n",
+        "        elif id_ == task.id:\n",
+        _tasks("a_circle_of_waiting_is_refused_by_name"),
+    ),
+    without(
+        "the lock of the project whose tasks change",
+        TASKS,
+        "    project = lock(Project, project_id)\n    return project, lock(",
+        "    project = lock(Project, project_id, share=True)\n    return project, lock(",
+        _tasks("two_changes_at_once_make_no_circle"),
+    ),
+    without(
+        "that a task waits for what it depends on",
+        TASKS,
+        "        if waiting:\n",
+        "        if False:\n",
+        _tasks("a_task_waits_for_the_open_ones_it_depends_on"),
+    ),
+    without(
+        "that work is given to members alone",
+        TASKS,
+        "        if db.session.scalars(member).one_or_none() is None:\n",
+        "        if False:\n",
+        _tasks("only_a_member_of_the_organization_is_given_work"),
+    ),
+    without(
+        "that a task's milestone is of its project",
+        TASKS,
+        "            if owner.project_id != project.id:\n",
+        "            if False:\n",
+        _tasks("a_task_of_another_project_is_not_waited_for"),
+    ),
+    without(
+        "that what is over takes no new work",
+        TASKS,
+        "    if engagement.status in DONE:\n",
+        "    if False:\n",
+        _tasks("what_is_over_takes_no_new_work"),
+    ),
+    without(
+        "that a blocking task keeps the project back",
+        PHASES,
+        '            if not values.get("force"):\n',
+        "            if False:\n",
+        _tasks("an_open_task_that_blocks_the_phase_keeps_the_project_back"),
+    ),
+    without(
+        "that a milestone was reached when it was reached",
+        MILESTONES,
+        '    if values.get("reached") and milestone.completed_at is not None:\n',
+        "    if False:\n",
+        _tasks("a_milestone_is_reached_and_its_tasks_stay_when_it_is_deleted"),
+    ),
+)
