@@ -16,6 +16,7 @@ from models.db.constraints import (
     at_most,
     currency_form,
     index,
+    json_array,
     json_object,
     list_index,
     not_blank,
@@ -64,7 +65,10 @@ class ProjectTemplateMilestone(TenantRecord):
 
 
 class ProjectTemplateTask(TenantRecord):
-    """A task of a plan, due `due_offset_days` days after the project's start."""
+    """A task of a plan, due `due_offset_days` days after the project's start.
+
+    `depends_on` names the tasks of the plan that it waits for.
+    """
 
     __tablename__ = "project_template_tasks"
     noun = "project_template_task"
@@ -76,6 +80,8 @@ class ProjectTemplateTask(TenantRecord):
         at_least(0, "due_offset_days"),
         at_most(MAX_DUE_OFFSET_DAYS, "due_offset_days"),
         at_least(0, "position"),
+        at_least(0, "estimate_minutes"),
+        json_array("depends_on"),
         index("project_template_tasks", "project_template_id", "position"),
         index("project_template_tasks", "milestone_id"),
     )
@@ -87,6 +93,9 @@ class ProjectTemplateTask(TenantRecord):
     priority: Mapped[str] = mapped_column(String(16), server_default="normal", default="normal")
     due_offset_days: Mapped[int | None]
     position: Mapped[int] = mapped_column(server_default=text("0"), default=0)
+    estimate_minutes: Mapped[int | None]
+    blocks_phase: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
+    depends_on: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
 
 
 class Service(Versioned, SoftDeletable, TenantRecord):

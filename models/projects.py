@@ -107,8 +107,11 @@ class Milestone(Versioned, SoftDeletable, TenantRecord):
     noun = "milestone"
     __table_args__ = (
         belongs_to("project_id", "projects"),
+        belongs_to("template_milestone_id", "project_template_milestones", ondelete="SET NULL"),
         not_blank(),
         at_least(0, "position"),
+        index("milestones", "template_milestone_id"),
+        index("milestones", "project_id", "template_milestone_id", unique=True),
         list_index("milestones", live_only=True),
         index("milestones", "project_id", "position", "id"),
         purge_index("milestones"),
@@ -119,13 +122,15 @@ class Milestone(Versioned, SoftDeletable, TenantRecord):
     due_date: Mapped[dt.date | None]
     completed_at: Mapped[dt.datetime | None]
     position: Mapped[int] = mapped_column(server_default=text("0"), default=0)
+    template_milestone_id: Mapped[UUID | None]
 
 
 class Task(Versioned, SoftDeletable, TenantRecord):
     """A piece of work in a project; `assignee_id` is a user who is a member here.
 
-    An open one that `blocks_phase` keeps the project from its next phase. `checklist` holds small
-    steps: a text, and whether it is done. What is said about it is in `conversation_id`.
+    `template_task_id` is what it was planned from. An open one that `blocks_phase` keeps the
+    project from its next phase. `checklist` holds small steps: a text, and whether it is done. What
+    is said about it is in `conversation_id`.
     """
 
     __tablename__ = "tasks"
@@ -134,6 +139,7 @@ class Task(Versioned, SoftDeletable, TenantRecord):
         belongs_to("project_id", "projects"),
         belongs_to("milestone_id", "milestones", ondelete="SET NULL"),
         belongs_to("conversation_id", "conversations", ondelete="SET NULL"),
+        belongs_to("template_task_id", "project_template_tasks", ondelete="SET NULL"),
         # Users are global, so the reference goes through the membership: work can only be
         # given to somebody of the same organization.
         ForeignKeyConstraint(
@@ -155,6 +161,8 @@ class Task(Versioned, SoftDeletable, TenantRecord):
         index("tasks", "project_id", "position", "id"),
         list_index("tasks", "milestone_id"),
         index("tasks", "conversation_id"),
+        index("tasks", "template_task_id"),
+        index("tasks", "project_id", "template_task_id", unique=True),
         list_index("tasks", "assignee_id"),
         index("tasks", "due_date", where="deleted_at IS NULL"),
         day_index("tasks", "due_date", live_only=True),
@@ -175,6 +183,7 @@ class Task(Versioned, SoftDeletable, TenantRecord):
     estimate_minutes: Mapped[int | None]
     blocks_phase: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
     checklist: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
+    template_task_id: Mapped[UUID | None]
 
 
 class TaskDependency(TenantRecord):

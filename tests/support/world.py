@@ -39,6 +39,10 @@ def populate(tenant: Tenant, api: Api, word: str = CANARY) -> World:
         },
     )
     deal = api.made("/api/deals", named(client_company_id=company["id"], contact_id=contact["id"]))
+    template = api.made(
+        "/api/project-templates",
+        named(milestones=[named()], tasks=[named(milestone=f"{word} name")]),
+    )
     service = api.made("/api/services", named(price="10.00", currency="EUR"))
     items = [{"name": f"{word} item", "price": "10.00", "service_id": service["id"]}]
     about = {
@@ -98,6 +102,7 @@ def populate(tenant: Tenant, api: Api, word: str = CANARY) -> World:
         "conversation_id": conversation_id,
         "message_id": message["id"],
         "order_id": result["converted_order_id"],
+        "project_template_id": template["id"],
         "milestone_id": milestone["id"],
         "task_id": task["id"],
         "invoice_id": invoice["id"],

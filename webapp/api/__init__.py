@@ -7,13 +7,14 @@ from flask import Flask
 from webapp.api import health, metrics
 from webapp.api.activity import timeline
 from webapp.api.billing import credit_notes, invoices, orders, payments, reports, schedules
-from webapp.api.catalog import services
+from webapp.api.catalog import project_templates, services
 from webapp.api.conversations import conversations, messages
 from webapp.api.crm import companies, contacts, deals
 from webapp.api.engagements import engagements
 from webapp.api.framework.openapi import make_api
 from webapp.api.identity import organization
 from webapp.api.jobs import jobs
+from webapp.api.overview import dashboard
 from webapp.api.projects import milestones, projects, tasks
 from webapp.api.sales import proposals, signing_links, verification
 
@@ -21,7 +22,7 @@ RESOURCES = (
     engagements, timeline, projects, conversations, messages, proposals, signing_links,
     verification, orders, companies, contacts, deals, services, jobs,
     organization, invoices, payments, credit_notes, schedules, reports,
-    milestones, tasks,
+    milestones, tasks, project_templates, dashboard,
 )  # fmt: skip
 
 

@@ -46,6 +46,8 @@ invoices = Resource(
         "order_id": reference(allow_none=False),
         "number": PlainText(validate=validate.Length(1, 32)),
         "overdue": fields.Boolean(),
+        "issued_from": Day(),
+        "issued_until": Day(),
         "due_from": Day(),
         "due_until": Day(),
     },

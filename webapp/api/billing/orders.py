@@ -8,7 +8,7 @@ from models.states import ORDER
 from webapp.api.framework.operations import ApiBlueprint
 from webapp.api.framework.resource import Resource
 from webapp.schemas.billing import OrderOut
-from webapp.schemas.common import StateIn, reference
+from webapp.schemas.common import Moment, StateIn, reference
 from webapp.services.billing.queries import ORDERS
 
 blueprint = ApiBlueprint("orders", "/api/orders", description="What clients bought by signing.")
@@ -22,6 +22,8 @@ orders = Resource(
         "engagement_id": reference(allow_none=False),
         "status": DelimitedList(StateIn(ORDER)),
         "client_company_id": reference(allow_none=False),
+        "created_from": Moment(),
+        "created_before": Moment(),
     },
 )
 orders.list("List orders")

@@ -18,6 +18,7 @@ from webapp.schemas.engagements import EngagementChange, EngagementCreate, Engag
 from webapp.services.common.exceptions import InvalidTransition, NotFound
 from webapp.services.engagements import commands
 from webapp.services.engagements.health import health_of
+from webapp.services.engagements.health_rules import REASONS
 from webapp.services.engagements.queries import ENGAGEMENTS, TRASHED_ENGAGEMENTS
 
 blueprint = ApiBlueprint(
@@ -36,6 +37,7 @@ engagements = Resource(
         "contact_id": reference(allow_none=False),
         "deal_id": reference(allow_none=False),
         "owner_id": PlainText(validate=validate.Length(1, NAME_LENGTH)),
+        "health_reason": PlainText(validate=validate.OneOf(REASONS)),
         "health": DelimitedList(PlainText(validate=validate.OneOf(HEALTH))),
     },
 )

@@ -104,6 +104,8 @@ INVOICES = RecordQuery(
         "order_id": equals(Invoice.order_id),
         "number": equals(Invoice.number),
         "overdue": Filter(lambda value: func.coalesce(IS_OVERDUE, False) == value, Boolean()),
+        "issued_from": from_on(Invoice.issued_on),
+        "issued_until": up_to(Invoice.issued_on),
         "due_from": from_on(Invoice.due_date),
         "due_until": up_to(Invoice.due_date),
     },

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Text, cast, select
 
 from models.billing import Order, OrderItem
-from webapp.services.common.reads import RecordQuery, aggregate, among, equals
+from webapp.services.common.reads import RecordQuery, aggregate, among, before, equals, from_on
 
 ORDERS = RecordQuery(
     Order,
@@ -35,5 +35,7 @@ ORDERS = RecordQuery(
         "engagement_id": equals(Order.engagement_id),
         "status": among(Order.status),
         "client_company_id": equals(Order.client_company_id),
+        "created_from": from_on(Order.created_at),
+        "created_before": before(Order.created_at),
     },
 )

@@ -96,6 +96,11 @@ def up_to(column: Any) -> Filter:
     return Filter(lambda value: column <= value, column.type)
 
 
+def before(column: Any) -> Filter:
+    """Rows whose `column` is earlier than the value, or less."""
+    return Filter(lambda value: column < value, column.type)
+
+
 def days_last(column: Any) -> ColumnElement[Any]:
     """A day to sort by, with the rows that have none at the end of the ascending list.
 

@@ -13,6 +13,10 @@ from webapp.services.common.working_time import WorkingCalendar
 
 # So many kinds of reasons at once put an engagement at risk, whatever each of them weighs.
 KINDS_AT_RISK = 3
+REASONS = (
+    "task_overdue", "milestone_overdue", "invoice_overdue", "project_idle", "message_unanswered",
+    "contract_ending",
+)  # fmt: skip
 MOST_REASONS = 100
 
 

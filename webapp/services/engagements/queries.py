@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sqlalchemy import select
+from sqlalchemy import Text, func, select
 
 from models.conversations import Conversation
-from models.engagements import Engagement
+from models.engagements import Engagement, EngagementHealth
 from models.projects import Project
-from webapp.services.common.reads import RecordQuery, aggregate, among, days_last, equals
+from webapp.services.common.reads import Filter, RecordQuery, aggregate, among, days_last, equals
 from webapp.services.crm.briefs import client_briefs
 from webapp.services.crm.companies import COMPANIES
 from webapp.services.crm.contacts import CONTACTS
@@ -57,6 +57,20 @@ FILTERS = {
     "deal_id": equals(Engagement.deal_id),
     "owner_id": equals(Engagement.owner_id),
     "health": among(Engagement.health),
+    "health_reason": Filter(
+        lambda value: (
+            select(EngagementHealth.id)
+            .where(
+                EngagementHealth.organization_id == Engagement.organization_id,
+                EngagementHealth.engagement_id == Engagement.id,
+                EngagementHealth.reasons.contains(
+                    func.jsonb_build_array(func.jsonb_build_object("kind", value))
+                ),
+            )
+            .exists()
+        ),
+        Text(),
+    ),
 }
 
 ENGAGEMENTS = RecordQuery(

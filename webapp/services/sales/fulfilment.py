@@ -32,9 +32,9 @@ from webapp.services.billing.totals import totals_of
 from webapp.services.common.writes import now, today, touch
 from webapp.services.identity.organization import default_tax
 from webapp.services.jobs.enqueue import enqueue
+from webapp.services.projects.plans import planned
 from webapp.services.sales.content import client_name, items_of
 from webapp.services.sales.named_engagement import counts, engagement_to_extend, may_look_in
-from webapp.services.sales.templates import planned
 
 
 def fulfil_signatures(signature_ids: Sequence[UUID]) -> None:

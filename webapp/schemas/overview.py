@@ -1,0 +1,65 @@
+"""The dashboard on the wire (rulings.md, *Dashboard*)."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+
+from models.states import ENGAGEMENT
+from webapp.schemas.common import Currency, Money, Output, StateLabel, StateNumber
+
+
+class EngagementGroup(Output):
+    status = StateLabel(ENGAGEMENT)
+    status_id = StateNumber(ENGAGEMENT)
+    health = fields.String()
+    count = fields.Integer()
+    query = fields.String()
+
+
+class ReasonGroup(Output):
+    kind = fields.String()
+    count = fields.Integer()
+    query = fields.String()
+
+
+class OverdueAmount(Output):
+    currency = Currency()
+    count = fields.Integer()
+    amount = Money()
+
+
+class OverdueInvoices(Output):
+    count = fields.Integer()
+    amounts = fields.List(fields.Nested(OverdueAmount))
+    query = fields.String()
+
+
+class Counted(Output):
+    count = fields.Integer()
+    query = fields.String()
+
+
+class MonthAmount(Output):
+    currency = Currency()
+    this_month = Money()
+    last_month = Money()
+
+
+class Months(Output):
+    """An amount net of tax, this month against the last, for each currency."""
+
+    amounts = fields.List(fields.Nested(MonthAmount))
+    query = fields.String()
+    last_query = fields.String()
+
+
+class DashboardOut(Output):
+    """How the firm is doing; `query` is the path of the list that a number counts."""
+
+    engagements = fields.List(fields.Nested(EngagementGroup))
+    health_reasons = fields.List(fields.Nested(ReasonGroup))
+    overdue_invoices = fields.Nested(OverdueInvoices)
+    overdue_tasks = fields.Nested(Counted)
+    signatures_waiting = fields.Nested(Counted)
+    signed = fields.Nested(Months)
+    billed = fields.Nested(Months)

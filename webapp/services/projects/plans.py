@@ -1,0 +1,140 @@
+"""What a project template puts into a project (rulings.md, *Templates*)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from models.catalog import ProjectTemplate, ProjectTemplateMilestone, ProjectTemplateTask, Service
+from models.db.base import TenantRecord, db, uuid7
+from models.db.tenancy import current_organization_id
+from models.projects import Milestone, Project, Task, TaskDependency
+from webapp.services.common.writes import today
+
+
+@dataclass(frozen=True)
+class Template:
+    """A plan: its milestones and tasks in their order."""
+
+    milestones: Sequence[ProjectTemplateMilestone]
+    tasks: Sequence[ProjectTemplateTask]
+
+    def plan(
+        self,
+        project_id: UUID,
+        starts_on: dt.date,
+        *,
+        milestones: dict[UUID, UUID] | None = None,
+        tasks: dict[UUID, UUID] | None = None,
+        first_position: int = 0,
+    ) -> list[TenantRecord]:
+        """What the plan adds to a project, due from a day on; none of it is inserted yet.
+
+        `milestones` and `tasks` are those the project has of it already, by their template's ids:
+        they are not planned again.
+        """
+        milestone_ids, task_ids = dict(milestones or {}), dict(tasks or {})
+        new_milestones = [m for m in self.milestones if m.id not in milestone_ids]
+        new_tasks = [task for task in self.tasks if task.id not in task_ids]
+        milestone_ids |= {milestone.id: uuid7() for milestone in new_milestones}
+        task_ids |= {task.id: uuid7() for task in new_tasks}
+        by_name = {task.name: task_ids[task.id] for task in self.tasks}
+        made: list[TenantRecord] = [
+            Milestone(
+                id=milestone_ids[milestone.id],
+                project_id=project_id,
+                template_milestone_id=milestone.id,
+                name=milestone.name,
+                due_date=_due(starts_on, milestone.due_offset_days),
+                position=milestone.position,
+            )
+            for milestone in new_milestones
+        ]
+        made += [
+            Task(
+                id=task_ids[task.id],
+                project_id=project_id,
+                template_task_id=task.id,
+                milestone_id=milestone_ids.get(task.milestone_id) if task.milestone_id else None,
+                name=task.name,
+                description=task.description,
+                priority=task.priority,
+                due_date=_due(starts_on, task.due_offset_days),
+                estimate_minutes=task.estimate_minutes,
+                blocks_phase=task.blocks_phase,
+                position=first_position + n,
+            )
+            for n, task in enumerate(new_tasks)
+        ]
+        made += [
+            TaskDependency(task_id=task_ids[task.id], depends_on_id=by_name[name])
+            for task in new_tasks
+            for name in task.depends_on
+            if name in by_name
+        ]
+        return made
+
+
+def planned(projects: Sequence[Project]) -> list[TenantRecord]:
+    """What each project's service's template adds to it, due from today on.
+
+    Neither that nor the projects need be inserted yet.
+    """
+    services = {project.service_id for project in projects if project.service_id is not None}
+    if not services:
+        return []
+    template_of = {
+        row[0]: row[1]
+        for row in db.session.execute(
+            select(Service.id, ProjectTemplate.id)
+            .join(
+                ProjectTemplate,
+                (ProjectTemplate.organization_id == Service.organization_id)
+                & (ProjectTemplate.id == Service.project_template_id),
+            )
+            .where(
+                Service.organization_id == current_organization_id(),
+                Service.id.in_(services),
+                ProjectTemplate.deleted_at.is_(None),
+            )
+        )
+    }
+    if not template_of:
+        return []
+    templates = templates_by_id(set(template_of.values()))
+    return [
+        record
+        for project in projects
+        if project.service_id in template_of
+        for record in templates[template_of[project.service_id]].plan(project.id, today())
+    ]
+
+
+def templates_by_id(ids: Collection[UUID]) -> dict[UUID, Template]:
+    """The plans with these ids, in two statements."""
+    milestones = _by_template(ProjectTemplateMilestone, ids)
+    tasks = _by_template(ProjectTemplateTask, ids)
+    return {id_: Template(milestones[id_], tasks[id_]) for id_ in ids}
+
+
+def _by_template(model: Any, ids: Collection[UUID]) -> dict[UUID, list[Any]]:
+    found: dict[UUID, list[Any]] = defaultdict(list)
+    for row in db.session.scalars(
+        select(model)
+        .where(
+            model.organization_id == current_organization_id(), model.project_template_id.in_(ids)
+        )
+        .order_by(model.position, model.id)
+    ):
+        found[row.project_template_id].append(row)
+    return found
+
+
+def _due(starts_on: dt.date, offset_days: int | None) -> dt.date | None:
+    return None if offset_days is None else starts_on + dt.timedelta(days=offset_days)
