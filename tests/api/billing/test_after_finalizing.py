@@ -82,7 +82,10 @@ def test_that_an_invoice_became_overdue_is_told_once_and_reminded_of_in_steps(
     for _ in range(2):
         tenant.run(notice_overdue)
     tenant.run_jobs()
-    events = tenant.rows("SELECT type FROM activity_events WHERE entity_type = 'invoice'")
+    events = tenant.rows(
+        "SELECT type FROM activity_events WHERE organization_id = %(organization_id)s"
+        " AND entity_type = 'invoice'"
+    )
     assert [row["type"] for row in events].count("became_overdue") == 1
     [mail] = billing.mails("invoice_reminder", late)
     body = mail.get_body(("plain",))
