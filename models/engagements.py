@@ -29,7 +29,9 @@ from models.db.constraints import (
 from models.states import ENGAGEMENT
 
 CUSTOM_FIELD_ENTITIES = ("engagement", "project", "deal", "contact", "company")
-CUSTOM_FIELD_TYPES = ("text", "number", "date", "boolean", "select", "multiselect")
+CUSTOM_FIELD_TYPES = (
+    "text", "number", "money", "date", "boolean", "choice", "choices", "url", "user",
+)  # fmt: skip
 OK, ATTENTION, AT_RISK = "ok", "attention", "at_risk"
 HEALTH = (OK, ATTENTION, AT_RISK)
 _HEALTH_KNOWN = "IN ('ok', 'attention', 'at_risk')"
@@ -120,7 +122,10 @@ class EngagementContract(TenantRecord):
 
 
 class CustomFieldDefinition(Versioned, TenantRecord):
-    """One custom field an organization added to a kind of record; `options` are its choices."""
+    """One custom field an organization added to a kind of record; `options` are its choices.
+
+    A new record without it gets the `default_value`. An archived one is asked for no more.
+    """
 
     __tablename__ = "custom_field_definitions"
     noun = "custom_field_definition"
@@ -131,7 +136,8 @@ class CustomFieldDefinition(Versioned, TenantRecord):
             name="entity_type_known",
         ),
         CheckConstraint(
-            "field_type IN ('text', 'number', 'date', 'boolean', 'select', 'multiselect')",
+            "field_type IN ('text', 'number', 'money', 'date', 'boolean', 'choice', 'choices',"
+            " 'url', 'user')",
             name="field_type_known",
         ),
         CheckConstraint("key ~ '^[a-z][a-z0-9_]*$'", name="key_form"),
@@ -148,6 +154,32 @@ class CustomFieldDefinition(Versioned, TenantRecord):
     required: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
     options: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
     position: Mapped[int] = mapped_column(server_default=text("0"), default=0)
+    default_value: Mapped[Any | None] = mapped_column(JSONB(none_as_null=True))
+    archived_at: Mapped[dt.datetime | None]
+
+
+class CustomFieldValue(TenantRecord):
+    """A custom field's value as a text, to find records by; several for a field of choices.
+
+    Kept by triggers on the records themselves: under row-level security an index on their JSON
+    would serve nobody.
+    """
+
+    __tablename__ = "custom_field_values"
+    noun = "custom_field_value"
+    __table_args__ = (
+        CheckConstraint(
+            "entity_type IN ('engagement', 'project', 'deal', 'contact', 'company')",
+            name="entity_type_known",
+        ),
+        index("custom_field_values", "entity_type", "key", "value", "entity_id"),
+        index("custom_field_values", "entity_type", "entity_id"),
+    )
+
+    entity_type: Mapped[str] = mapped_column(String(16))
+    entity_id: Mapped[UUID]
+    key: Mapped[str] = mapped_column(String(64))
+    value: Mapped[str] = mapped_column(String(255))
 
 
 class EngagementHealth(TenantRecord):

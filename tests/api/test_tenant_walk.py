@@ -28,6 +28,7 @@ BODIES: dict[str, Any] = {
     "return_project": {"reason": "x"},
     "move_task": {"position": 0},
     "update_milestone": {"name": "x"},
+    "update_custom_field": {"label": "x"},
     "apply_project_template": {"project_id": str(uuid4())},
     "preview_project_template": {"project_id": str(uuid4())},
     "pay_invoice": {"amount": "1.00"},

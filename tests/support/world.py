@@ -43,6 +43,10 @@ def populate(tenant: Tenant, api: Api, word: str = CANARY) -> World:
         "/api/project-templates",
         named(milestones=[named()], tasks=[named(milestone=f"{word} name")]),
     )
+    field = api.made(
+        "/api/custom-fields",
+        {"entity_type": "deal", "key": "canary", "label": f"{word} label", "type": "text"},
+    )
     service = api.made("/api/services", named(price="10.00", currency="EUR"))
     items = [{"name": f"{word} item", "price": "10.00", "service_id": service["id"]}]
     about = {
@@ -103,6 +107,7 @@ def populate(tenant: Tenant, api: Api, word: str = CANARY) -> World:
         "message_id": message["id"],
         "order_id": result["converted_order_id"],
         "project_template_id": template["id"],
+        "custom_field_id": field["id"],
         "milestone_id": milestone["id"],
         "task_id": task["id"],
         "invoice_id": invoice["id"],

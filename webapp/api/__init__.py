@@ -10,7 +10,7 @@ from webapp.api.billing import credit_notes, invoices, orders, payments, reports
 from webapp.api.catalog import project_templates, services
 from webapp.api.conversations import conversations, messages
 from webapp.api.crm import companies, contacts, deals
-from webapp.api.engagements import engagements
+from webapp.api.engagements import custom_fields, engagements
 from webapp.api.framework.openapi import make_api
 from webapp.api.identity import organization
 from webapp.api.jobs import jobs
@@ -23,6 +23,7 @@ RESOURCES = (
     verification, orders, companies, contacts, deals, services, jobs,
     organization, invoices, payments, credit_notes, schedules, reports,
     milestones, tasks, project_templates, dashboard,
+    custom_fields,
 )  # fmt: skip
 
 

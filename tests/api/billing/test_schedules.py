@@ -151,7 +151,10 @@ def test_a_paused_engagement_lets_its_periods_pass_and_a_closed_one_ends_them(
     assert drafts(billing, made) == []
     found = api.get(f"{PATH}/{made['id']}").json
     assert (found["is_active"], found["next_period"] > today().isoformat()) == (True, True)
-    tenant.rows("UPDATE invoice_schedules SET next_period = current_date RETURNING id")
+    tenant.rows(
+        "UPDATE invoice_schedules SET next_period = current_date"
+        " WHERE organization_id = %(organization_id)s RETURNING id"
+    )
     api.put(path, {"status": "Closed"})
     tenant.run(draft_due_invoices)
     found = api.get(f"{PATH}/{made['id']}").json

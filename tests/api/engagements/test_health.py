@@ -78,7 +78,10 @@ def test_an_overdue_task_needs_attention_and_in_time_puts_it_at_risk(
     assert found["status"] == "attention"
     assert [(r["kind"], r["id"]) for r in found["reasons"]] == [("task_overdue", task)]
     assert "Draw the logo was due on" in found["reasons"][0]["detail"]
-    tenant.rows("UPDATE tasks SET due_date = due_date - 1 RETURNING id")
+    tenant.rows(
+        "UPDATE tasks SET due_date = due_date - 1"
+        " WHERE organization_id = %(organization_id)s RETURNING id"
+    )
     judge(tenant)
     worse = health(api, engagement)
     assert worse["status"] == "at_risk"
@@ -101,8 +104,13 @@ def test_reasons_of_three_kinds_put_it_at_risk(
     )
     judge(tenant)
     assert health(api, engagement)["status"] == "attention"
-    tenant.rows(f"UPDATE projects SET created_at = created_at - 15 * {DAY} RETURNING id")
-    tenant.rows("DELETE FROM phase_changes RETURNING id")
+    tenant.rows(
+        f"UPDATE projects SET created_at = created_at - 15 * {DAY}"
+        " WHERE organization_id = %(organization_id)s RETURNING id"
+    )
+    tenant.rows(
+        "DELETE FROM phase_changes WHERE organization_id = %(organization_id)s RETURNING id"
+    )
     judge(tenant)
     found = health(api, engagement)
     assert found["status"] == "at_risk"
@@ -136,7 +144,7 @@ def test_a_client_s_message_counts_until_it_is_answered(
     api.made(f"{path}/{talk['id']}/messages", {"content": "Which blue?"})
     tenant.rows(
         "UPDATE messages SET sender_kind = 'portal_link', created_at = now() - interval '2 hours'"
-        " RETURNING id"
+        " WHERE organization_id = %(organization_id)s RETURNING id"
     )
     judge(tenant)
     assert kinds(health(api, engagement)) == ["message_unanswered"]
@@ -158,7 +166,7 @@ def test_a_message_is_not_late_before_the_working_hours_have_passed(
     api.made(f"{path}/{talk['id']}/messages", {"content": "Which blue?"})
     tenant.rows(
         "UPDATE messages SET sender_kind = 'portal_link', created_at = now() - interval '9 days'"
-        " RETURNING id"
+        " WHERE organization_id = %(organization_id)s RETURNING id"
     )
     judge(tenant)
     assert health(api, engagement)["status"] == "ok"
@@ -285,7 +293,10 @@ def test_an_engagement_is_looked_at_again_when_time_alone_may_change_its_health(
     judge(tenant)
     [row] = tenant.rows(f"SELECT {in_days}")
     assert row["days"] == 4, "the day after the task is due"
-    tenant.rows("UPDATE tasks SET due_date = current_date - 1 RETURNING id")
+    tenant.rows(
+        "UPDATE tasks SET due_date = current_date - 1"
+        " WHERE organization_id = %(organization_id)s RETURNING id"
+    )
     judge(tenant)
     [row] = tenant.rows(f"SELECT {in_days}")
     assert row["days"] == 13, "it has been overdue for two weeks then"

@@ -31,7 +31,7 @@ EXAMPLES = {GenerationMode.POSITIVE: 2 * TIMES, GenerationMode.NEGATIVE: TIMES}
 # hours and days be in order. A tax has a category and a rate that fit, amounts add up to what they
 # are for, and a schedule has the fields of its kind. Any other refusal is a defect.
 BEYOND_SCHEMA = re.compile(
-    r"(.*_id|cursor|body|currency|end_date|due_date|items|valid_until|custom_fields\.(?s:.*)"
+    r"(.*_id|cursor|body|currency|end_date|due_date|items|valid_until|custom_fields[.\[](?s:.*)|options|default"
     r"|client_company|contact|content|lost_reason"
     r"|timezone|holidays_region|tax_id|bank\.(iban|bic)|working_hours\..*|reminder_days"
     r"|(.*[._])?(rate|tax_rate|tax_category|discount)|(allocations\..*)?amount|allocations|lines"

@@ -135,6 +135,9 @@ def _draw(app: Flask) -> dict[str, Any]:
             path = _PARAMETER.sub(r"{\1}", rule.rule)
             description = spec["paths"][path][operation.method.lower()]
             description["operationId"] = rule.endpoint.rpartition(".")[2]
+            for parameter in description.get("parameters", ()):
+                if parameter.get("schema", {}).get("type") == "object":
+                    parameter |= {"style": "deepObject", "explode": True}
             complete(description, operation, path, components["responses"])
             add_examples(description, components["schemas"])
     return spec

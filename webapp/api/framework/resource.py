@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 from urllib.parse import urlencode
 from uuid import UUID
 
 from flask import request
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields, pre_load, validate
 from webargs.fields import DelimitedList
 
 from models.db.base import Versioned
@@ -45,6 +46,7 @@ def list_query(
     expand: tuple[str, ...] = (),
     sorts: tuple[str, ...] = ("created_at",),
     deleted: bool = False,
+    custom_fields: bool = False,
 ) -> type[Schema]:
     """The query of a list: paging, sorting, counting, and the resource's filters.
 
@@ -62,7 +64,31 @@ def list_query(
         members["expand"] = expand_field(expand)
     if deleted:
         members["deleted"] = fields.Boolean(load_default=False)
-    return Input.from_dict(members, name=f"{name}Query")
+    if custom_fields:
+        members["custom_fields"] = fields.Dict(
+            keys=PlainText(validate=validate.Length(1, 64)),
+            values=PlainText(validate=validate.Length(1, 255)),
+        )
+    return ListQuery.from_dict(members, name=f"{name}Query")
+
+
+class ListQuery(Input):
+    """The query of a list; `custom_fields[key]=value` asks for a value of a custom field."""
+
+    @pre_load
+    def collect(self, data: Any, **_: Any) -> dict[str, Any]:
+        """What stands in brackets becomes the keys of one field."""
+        given: dict[str, Any] = {}
+        for name in data:
+            found = _IN_BRACKETS.fullmatch(name) if "custom_fields" in self.fields else None
+            if found is None:
+                given[name] = data[name]
+            else:
+                given.setdefault("custom_fields", {})[found[1]] = data[name]
+        return given
+
+
+_IN_BRACKETS = re.compile(r"custom_fields\[(.*)\]", re.DOTALL)
 
 
 def expand_field(names: tuple[str, ...]) -> fields.Field[Any]:
@@ -161,6 +187,7 @@ class Resource:
             expand=tuple(self.expand),
             sorts=(self.records.order, *self.records.sorts),
             deleted=self.trash,
+            custom_fields=self.records.custom_fields is not None,
         )
 
         def listed(query: Mapping[str, Any], **path: UUID) -> ApiResponse:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Date,
     Select,
+    String,
     any_,
     func,
     literal_column,
@@ -30,8 +31,9 @@ from sqlalchemy.orm import InstrumentedAttribute
 from models.db.base import SoftDeletable, TenantRecord
 from models.db.inserts import insert_checked, insert_read
 from models.db.queries import CompiledQuery, Row, bound
+from models.engagements import CustomFieldDefinition, CustomFieldValue
 from webapp.services.common.cursors import Cursor, read_cursor, way_back
-from webapp.services.common.exceptions import NotFound
+from webapp.services.common.exceptions import Invalid, NotFound
 
 MAX_LIMIT = 100
 DEFAULT_LIMIT = 20
@@ -172,6 +174,8 @@ class RecordQuery:
     deferred: tuple[str, ...] = ()  # columns that no answer carries
     condition: ColumnElement[bool] | None = None
     keep_deleted: bool = False
+    # The kind of record its custom fields are defined for, by which lists can be filtered.
+    custom_fields: str | None = None
     order: str = "created_at"
     sorts: Mapping[str, Column] = field(default_factory=dict)
     time_ordered_ids: bool = False
@@ -192,10 +196,12 @@ class RecordQuery:
         sorted_by = self.sort_key(sort)
         cursor = read_cursor(wanted.cursor, sort, sorted_by.type) if wanted.cursor else None
         backwards = cursor is not None and cursor.backwards
-        names = tuple(sorted(wanted.filters))
+        names, filters = _named(wanted)
+        if "custom_fields" in wanted.filters:
+            self._demand_defined(wanted.filters["custom_fields"])
         shape = PageShape(names, sort, descending != backwards, cursor is not None, wanted.deleted)
         query = page_query(self, shape)
-        values = {**wanted.filters, **within, "page_limit": wanted.limit + 1}
+        values = {**filters, **within, "page_limit": wanted.limit + 1}
         if cursor is not None:
             values |= {"after_value": cursor.value, "after_id": cursor.id}
         rows = query.all(**values)
@@ -207,7 +213,7 @@ class RecordQuery:
         has_prev = more if backwards else cursor is not None
         total = None
         if wanted.total:
-            counted = _count_query(self, names, wanted.deleted).one(**wanted.filters, **within)
+            counted = _count_query(self, names, wanted.deleted).one(**filters, **within)
             total = counted["total"] if counted else 0
         if rows:
             following = self._cursor(rows[-1], sort, False) if has_next else None
@@ -215,6 +221,17 @@ class RecordQuery:
         else:
             following, preceding = way_back(cursor, descending)
         return Page(rows, wanted.limit, following, preceding, total)
+
+    def _demand_defined(self, custom: Mapping[str, str]) -> None:
+        """Raises Invalid naming the custom fields that are not defined."""
+        known = {row["key"] for row in _DEFINED.all(entity_type=self.custom_fields)}
+        unknown = {
+            f"custom_fields[{key}]": ["There is no such custom field."]
+            for key in custom
+            if key not in known
+        }
+        if unknown:
+            raise Invalid(unknown)
 
     def by_ids(self, ids: Sequence[UUID]) -> dict[UUID, Row]:
         """The records with these ids, in one statement: what `expand=` puts into an answer.
@@ -293,8 +310,44 @@ class PageShape:
     deleted: bool
 
 
+_CUSTOM = "custom_field_"
+_DEFINED = CompiledQuery.of(
+    select(CustomFieldDefinition.key).where(
+        CustomFieldDefinition.entity_type == bound("entity_type", String())
+    )
+)
+
+
+def _named(wanted: PageRequest) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The names of the filters, and their values; each custom field has a key and a value."""
+    names = sorted(name for name in wanted.filters if name != "custom_fields")
+    values = {name: wanted.filters[name] for name in names}
+    custom = wanted.filters.get("custom_fields", {})
+    for n, (key, value) in enumerate(sorted(custom.items())):
+        names.append(f"{_CUSTOM}{n}")
+        values |= {f"{_CUSTOM}{n}_key": key, f"{_CUSTOM}{n}_value": value}
+    return tuple(names), values
+
+
+def _has_custom_field(records: RecordQuery, name: str) -> ColumnElement[bool]:
+    """Whether the record has a value under a key, both as text."""
+    model: Any = records.model
+    condition: ColumnElement[bool] = model.id.in_(
+        select(CustomFieldValue.entity_id).where(
+            CustomFieldValue.organization_id == model.organization_id,
+            CustomFieldValue.entity_type == records.custom_fields,
+            CustomFieldValue.key == bound(f"{name}_key", String()),
+            CustomFieldValue.value == bound(f"{name}_value", String()),
+        )
+    )
+    return condition
+
+
 def _filtered(records: RecordQuery, statement: Select[Any], names: tuple[str, ...]) -> Select[Any]:
     for name in names:
+        if name.startswith(_CUSTOM):
+            statement = statement.where(_has_custom_field(records, name))
+            continue
         chosen = records.filters[name]
         statement = statement.where(chosen.condition(bound(name, chosen.type)))
     return statement

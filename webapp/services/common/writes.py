@@ -23,7 +23,7 @@ from models.db.base import SoftDeletable, TenantRecord, Versioned, db, uuid7
 from models.db.inserts import fill, insert_records
 from models.db.queries import CompiledQuery, Row, bound
 from models.db.tenancy import current_organization_id, current_transaction
-from models.identity import Organization
+from models.identity import Membership, Organization
 from models.states import StateMachine
 from webapp.services.activity.events import record_activity
 from webapp.services.common.exceptions import (
@@ -34,7 +34,12 @@ from webapp.services.common.exceptions import (
     StaleVersion,
 )
 from webapp.services.common.reads import RecordQuery
-from webapp.services.custom_fields.validation import DEFINITIONS, wrong_custom_fields
+from webapp.services.custom_fields.validation import (
+    DEFINITIONS,
+    named_users,
+    with_defaults,
+    wrong_custom_fields,
+)
 
 R = TypeVar("R", bound=TenantRecord)
 
@@ -102,7 +107,8 @@ def create_read(
     """
     check = _Check.of(record.__dict__, references, custom_fields, creating=True)
     if check is not None and check.custom_fields:
-        check.run()  # these may not even have a form in JSON
+        # These may not even have a form in JSON.
+        record.__dict__["custom_fields"] = check.run()
         check = None
     fill(record)
     # Before the record, so that one statement writes both.
@@ -110,8 +116,12 @@ def create_read(
     if check is None:
         return records.insert(record)
     row, inserted = records.insert_checked(record, check.query, check.passes, **check.asked)
-    check.demand(row)
-    return row if inserted else records.insert(record)
+    completed = check.demand(row)
+    if inserted:
+        return row
+    if completed is not None:
+        record.__dict__["custom_fields"] = completed
+    return records.insert(record)
 
 
 def change(
@@ -255,17 +265,17 @@ def check_values(
     *,
     custom_fields: str | None = None,
     creating: bool = False,
-) -> None:
+) -> dict[str, Any] | None:
     """Check what only the database knows about `values`, in one statement.
 
     Each id must name a living record of the tenant in the table that `references` gives, and
-    `custom_fields` must keep to the organization's definitions for that kind of record.
+    `custom_fields` must keep to the organization's definitions for that kind of record. Returns the
+    custom fields, of a new record with their defaults; None where none are asked for.
 
     Raises Invalid naming each field that does not.
     """
     check = _Check.of(values, references, custom_fields, creating=creating)
-    if check is not None:
-        check.run()
+    return None if check is None else check.run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +289,7 @@ class _Check:
     tables: _Tables
     custom_fields: Mapping[str, Any] | None
     asked: dict[str, Any]
+    creating: bool
 
     @classmethod
     def of(
@@ -297,7 +308,8 @@ class _Check:
         if not tables and not with_custom:
             return None
         asked = {name: values[name] for name, _ in tables} | {"entity_type": custom_fields}
-        return cls(tables, (values.get("custom_fields") or {}) if with_custom else None, asked)
+        custom = (values.get("custom_fields") or {}) if with_custom else None
+        return cls(tables, custom, asked, creating)
 
     @property
     def query(self) -> CompiledQuery:
@@ -310,22 +322,47 @@ class _Check:
         defined = [] if self.custom_fields is None else ["json_array_length(definitions) = 0"]
         return " AND ".join([*found, *defined])
 
-    def run(self) -> None:
-        """Ask the database. Raises Invalid naming each field that is wrong."""
+    def run(self) -> dict[str, Any] | None:
+        """Ask the database. Returns and raises what `demand` does."""
         [row] = self.query.all(**self.asked)
-        self.demand(row)
+        return self.demand(row)
 
-    def demand(self, row: Row) -> None:
-        """Raises Invalid naming each field that is wrong by the row."""
+    def demand(self, row: Row) -> dict[str, Any] | None:
+        """The custom fields, completed for a new record; None where they are not asked for.
+
+        Raises Invalid naming each field that is wrong by the row.
+        """
         errors = {
             name: [f"There is no {model.noun.replace('_', ' ')} with this id."]
             for name, model in self.tables
             if not row[f"found_{name}"]
         }
+        custom = None
         if self.custom_fields is not None:
-            errors |= wrong_custom_fields(row["definitions"], self.custom_fields)
+            definitions = row["definitions"]
+            given = self.custom_fields
+            custom = with_defaults(definitions, given) if self.creating else dict(given)
+            errors |= wrong_custom_fields(definitions, custom)
+            if not errors and (named := named_users(definitions, custom)):
+                errors |= _strangers(named)
         if errors:
             raise Invalid(errors)
+        return custom
+
+
+def _strangers(named: Mapping[str, UUID]) -> dict[str, list[str]]:
+    """Those of the named users who are no members of the organization, by the field's key."""
+    members = set(
+        db.session.scalars(
+            select(Membership.user_id).where(
+                Membership.organization_id == current_organization_id(),
+                Membership.user_id.in_(set(named.values())),
+                Membership.deleted_at.is_(None),
+            )
+        )
+    )
+    unknown = ["No member of your organization has this id."]
+    return {f"custom_fields.{key}": unknown for key, id_ in named.items() if id_ not in members}
 
 
 @functools.lru_cache(maxsize=1024)

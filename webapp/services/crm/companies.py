@@ -12,7 +12,11 @@ from webapp.services.common.reads import RecordQuery
 from webapp.services.common.writes import change, check_values, create_read, lock, trash
 
 COMPANIES = RecordQuery(
-    ClientCompany, domain="crm", noun="company", sorts={"name": ClientCompany.name}
+    ClientCompany,
+    domain="crm",
+    noun="company",
+    custom_fields="company",
+    sorts={"name": ClientCompany.name},
 )
 
 

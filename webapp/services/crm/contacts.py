@@ -28,6 +28,7 @@ CONTACTS = RecordQuery(
     Contact,
     domain="crm",
     noun="contact",
+    custom_fields="contact",
     extra={"client_company": client_company_brief(Contact)},
     filters={
         "client_company_id": equals(Contact.client_company_id),

@@ -22,6 +22,7 @@ DEALS = RecordQuery(
     Deal,
     domain="crm",
     noun="deal",
+    custom_fields="deal",
     extra=client_briefs(Deal),
     filters={
         "stage": among(Deal.stage),

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import String, select
+from sqlalchemy import String, case, select
 
 from models.db.queries import bound
 from models.engagements import CustomFieldDefinition
 from webapp.services.common.reads import aggregate
+
+_MONEY = re.compile(r"\d{1,10}\.\d{2}")
+_URL = re.compile(r"https?://[^\s\x00-\x20\x7f-\xa0]+")
 
 # The definitions for the kind of record that `entity_type` names, as a JSON list.
 DEFINITIONS = aggregate(
@@ -21,8 +26,23 @@ DEFINITIONS = aggregate(
     key=CustomFieldDefinition.key,
     field_type=CustomFieldDefinition.field_type,
     options=CustomFieldDefinition.options,
-    required=CustomFieldDefinition.required,
+    required=CustomFieldDefinition.required & CustomFieldDefinition.archived_at.is_(None),
+    default_value=case(
+        (CustomFieldDefinition.archived_at.is_(None), CustomFieldDefinition.default_value)
+    ),
 )
+
+
+def with_defaults(
+    definitions: Sequence[Mapping[str, Any]], values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The values of a new record: what is left out has its field's default, if there is one."""
+    defaults = {
+        definition["key"]: definition["default_value"]
+        for definition in definitions
+        if definition["default_value"] is not None
+    }
+    return {**defaults, **values}
 
 
 def wrong_custom_fields(
@@ -39,7 +59,7 @@ def wrong_custom_fields(
         definition = known.get(key)
         if definition is None:
             errors[f"custom_fields.{key}"] = ["There is no such custom field."]
-        elif value is not None and not _fits(definition, value):
+        elif value is not None and not fits(definition, value):
             wanted, options = definition["field_type"], definition["options"]
             if options:
                 wanted += f" out of {', '.join(map(str, options))}"
@@ -50,7 +70,8 @@ def wrong_custom_fields(
     return errors
 
 
-def _fits(definition: Mapping[str, Any], value: Any) -> bool:
+def fits(definition: Mapping[str, Any], value: Any) -> bool:
+    """Whether the value is of the field's type and, of choices, among its options."""
     match definition["field_type"]:
         case "text":
             return isinstance(value, str) and len(value) <= 20_000 and _is_storable(value)
@@ -62,11 +83,32 @@ def _fits(definition: Mapping[str, Any], value: Any) -> bool:
             return isinstance(value, bool)
         case "date":
             return isinstance(value, str) and _is_day(value)
-        case "select":
-            return value in definition["options"]
-        case "multiselect":
+        case "choice":
+            return isinstance(value, str) and value in definition["options"]
+        case "choices":
             return isinstance(value, list) and all(one in definition["options"] for one in value)
+        case "money":
+            return isinstance(value, str) and bool(_MONEY.fullmatch(value))
+        case "url":
+            return isinstance(value, str) and len(value) <= 2048 and bool(_URL.fullmatch(value))
+        case "user":
+            return isinstance(value, str) and _is_id(value)
     return False
+
+
+def named_users(
+    definitions: Sequence[Mapping[str, Any]], values: Mapping[str, Any]
+) -> dict[str, UUID]:
+    """The users that fields of the type `user` name, by the field's key."""
+    keys = {each["key"] for each in definitions if each["field_type"] == "user"}
+    return {key: UUID(values[key]) for key in keys if values.get(key) is not None}
+
+
+def _is_id(value: str) -> bool:
+    try:
+        return str(UUID(value)) == value
+    except ValueError:
+        return False
 
 
 def _is_storable(value: str) -> bool:

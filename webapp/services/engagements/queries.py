@@ -80,6 +80,7 @@ ENGAGEMENTS = RecordQuery(
     extra=client_briefs(Engagement),
     # An engagement's answer always carries these (S 7b, S 7f).
     children={"projects": PROJECTS, "conversations": CONVERSATIONS},
+    custom_fields="engagement",
     filters=FILTERS,
     sorts={
         "name": Engagement.name,

@@ -37,13 +37,13 @@ def create_project(values: Mapping[str, Any]) -> Project:
 
     Raises Invalid naming the fields, and Conflict when the engagement is closed or cancelled.
     """
-    check_values(values, REFERENCES, custom_fields="project", creating=True)
+    custom = check_values(values, REFERENCES, custom_fields="project", creating=True)
     # Shared: projects may start side by side, but nobody closes the engagement meanwhile.
     engagement = lock(Engagement, values["engagement_id"], share=True)
     if engagement.status in ("completed", "cancelled"):
         label = ENGAGEMENT.label(engagement.status)
         raise Conflict(f"The engagement is {label} and takes no new projects.")
-    project = Project(**values)
+    project = Project(**{**values, "custom_fields": custom or {}})
     if project.status == "completed":
         project.completed_at = now()
     create(project)

@@ -42,6 +42,7 @@ PROJECTS = RecordQuery(
         "service": brief(Service, Project.service_id, name=Service.name),
         "progress": _PROGRESS,
     },
+    custom_fields="project",
     filters={
         "engagement_id": equals(Project.engagement_id),
         "status": among(Project.status),

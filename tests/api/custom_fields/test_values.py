@@ -19,8 +19,8 @@ def defined(tenant: Tenant) -> None:
             ("seats", "number", []),
             ("go_live", "date", []),
             ("vip", "boolean", []),
-            ("tier", "select", ["gold", "silver"]),
-            ("regions", "multiselect", ["north", "south"]),
+            ("tier", "choice", ["gold", "silver"]),
+            ("regions", "choices", ["north", "south"]),
         ):
             db.session.add(
                 CustomFieldDefinition(
