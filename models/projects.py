@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +30,7 @@ from models.db.constraints import (
     list_index,
     not_blank,
     purge_index,
+    sort_index,
 )
 from models.states import PHASE, PROJECT, TASK
 
@@ -201,3 +203,44 @@ class TaskDependency(TenantRecord):
 
     task_id: Mapped[UUID]
     depends_on_id: Mapped[UUID]
+
+
+class TimeEntry(Versioned, TenantRecord):
+    """Time that somebody worked in a project; `started_at` while its clock runs.
+
+    Billed once `invoice_line_id` names the line; a draft that loses the line gives it back.
+    """
+
+    __tablename__ = "time_entries"
+    noun = "time_entry"
+    __table_args__ = (
+        belongs_to("project_id", "projects"),
+        belongs_to("task_id", "tasks", ondelete="SET NULL"),
+        belongs_to("invoice_line_id", "invoice_lines", ondelete="SET NULL"),
+        # Users are global; whoever worked is or was a member here.
+        ForeignKeyConstraint(
+            ["organization_id", "user_id"],
+            ["memberships.organization_id", "memberships.user_id"],
+            ondelete="SET NULL (user_id)",
+        ),
+        at_least(0, "minutes"),
+        at_least(0, "rate"),
+        list_index("time_entries"),
+        list_index("time_entries", "project_id"),
+        list_index("time_entries", "user_id"),
+        list_index("time_entries", "task_id"),
+        index("time_entries", "invoice_line_id"),
+        index("time_entries", "user_id", where="started_at IS NOT NULL", unique=True),
+        sort_index("time_entries", "day"),
+    )
+
+    project_id: Mapped[UUID]
+    task_id: Mapped[UUID | None]
+    user_id: Mapped[UUID | None]
+    invoice_line_id: Mapped[UUID | None]
+    day: Mapped[dt.date]
+    minutes: Mapped[int] = mapped_column(server_default=text("0"), default=0)
+    note: Mapped[str | None]
+    is_billable: Mapped[bool] = mapped_column(server_default=text("true"), default=True)
+    rate: Mapped[Decimal | None]
+    started_at: Mapped[dt.datetime | None]

@@ -218,6 +218,7 @@ def test_every_kind_of_job_is_explained() -> None:
     ("page", "shown_at_the_end"),
     [
         ("docs/tutorial/first-signature.md", '"name": "Juniper Bakery - Engagement"'),
+        ("docs/tutorial/a-client-from-deal-to-hand-off.md", "Closed"),
         ("docs/how-to/call-the-api.md", '"kind":"sales.fulfil_signature"'),
     ],
 )
@@ -225,7 +226,8 @@ def test_the_examples_do_what_they_say(
     page: str, shown_at_the_end: str, live: Live, tmp_path: Path
 ) -> None:
     # The other blocks start the stack and name its address and key, as the environment does here.
-    steps = [block for block in blocks(ROOT / page, "sh") if "curl " in block]
+    calls = re.compile(r"\b(curl|api (GET|POST|PUT|DELETE)) ")
+    steps = [block for block in blocks(ROOT / page, "sh") if calls.search(block)]
     separator = "==> next step"
     script = f"\necho '{separator}'\n".join(steps)
     done = subprocess.run(

@@ -298,7 +298,9 @@ MUTANTS: tuple[Mutant, ...] = (
         "webapp/core/transaction.py",
         "        write_jobs()\n",
         "",
-        _committed,
+        # A change: what is new takes its jobs along in its own statement.
+        "tests/api/identity/test_organization.py"
+        "::test_a_change_is_told_by_the_names_of_the_settings",
     ),
     without(
         "the wake-up for what came after a lane's first",

@@ -55,10 +55,12 @@ MUTANTS: tuple[Mutant, ...] = (
         _expiry("a_signature_that_waited_until_the_proposal_had_expired_comes_too_late"),
     ),
     without(
-        "the version in what a link reads of the signature",
+        "the version, and the end, of the link that reads of the signature",
         "webapp/services/sales/queries.py",
-        "& (Signature.version == SigningLink.version),",
-        ",",
+        "        & SigningLink.revoked_at.is_(None)"
+        "  # what another link's holder signed is not this one's\n"
+        "        & (Signature.version == SigningLink.version),",
+        "        ,",
         _links("what_a_replaced_link_reads_of_the_signature_is_nothing"),
     ),
     without(

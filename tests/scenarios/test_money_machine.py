@@ -28,7 +28,14 @@ from tests.support.tenants import Api, Tenant
 D = Decimal
 ZERO = D(0)
 CENTS = st.integers(min_value=1, max_value=30_000).map(lambda cents: f"{D(cents) / 100:.2f}")
+HOW = st.sampled_from(["a cent", "a part", "all", "more"])
 TIMES = int(os.environ.get("FUZZ_TIMES", "1"))
+
+
+def of(whole: Decimal, how: str) -> str:
+    """An amount as it is sent: so much of the whole, a cent at least."""
+    wanted = {"a cent": D("0.01"), "a part": whole / 3, "all": whole, "more": whole + 5}[how]
+    return f"{max(wanted.quantize(D('0.01')), D('0.01')):.2f}"
 
 
 class Owed:
@@ -71,11 +78,13 @@ class Money(RuleBasedStateMachine):
     def call(self, path: str, body: Any = None) -> Any:
         return self.billing.api.post(path, body)
 
-    @rule(target=invoices, net=CENTS)
-    def draft(self, net: str) -> str:
+    @rule(target=invoices, net=CENTS, stays=st.sampled_from([True, False, False]))
+    def draft(self, net: str, stays: bool) -> str:
         made = self.billing.draft(lines=[{"name": "Work", "price": net, **TAXED}])
         self.owed[made["id"]] = Owed(made["id"], D(net))
         id_: str = made["id"]
+        if not stays:
+            self.finalize(id_)
         return id_
 
     @rule(id_=invoices)
@@ -108,9 +117,10 @@ class Money(RuleBasedStateMachine):
         if owed.status == "Open":
             owed.status = "Uncollectible"
 
-    @rule(target=payments, id_=invoices, amount=CENTS, keep=st.booleans())
-    def pay(self, id_: str, amount: str, keep: bool) -> Any:
+    @rule(target=payments, id_=invoices, how=HOW, keep=st.booleans())
+    def pay(self, id_: str, how: str, keep: bool) -> Any:
         owed = self.owed[id_]
+        amount = of(owed.open, how)
         body = {"amount": amount, "keep_excess": keep}
         answer = self.call(f"/api/invoices/{id_}/payments", body)
         if owed.status in ("Draft", "Void"):
@@ -136,9 +146,10 @@ class Money(RuleBasedStateMachine):
         assert answer.status == (200 if amount > 0 else 422), answer.text
         self.settle(payment, owed, amount)
 
-    @rule(payment_id=payments, amount=CENTS)
-    def refund(self, payment_id: str, amount: str) -> None:
+    @rule(payment_id=payments, how=HOW)
+    def refund(self, payment_id: str, how: str) -> None:
         payment = self.held[payment_id]
+        amount = of(payment["amount"] - payment["refunded"], how)
         answer = self.call(f"/api/payments/{payment_id}/refund", {"amount": amount, "reason": "x"})
         if D(amount) > payment["amount"] - payment["refunded"]:
             assert answer.status == 422
@@ -147,9 +158,10 @@ class Money(RuleBasedStateMachine):
         self.release(payment_id, D(amount) - credit(payment))
         payment["refunded"] += D(amount)
 
-    @rule(id_=invoices, amount=st.none() | CENTS)
-    def credit_note(self, id_: str, amount: str | None) -> None:
+    @rule(id_=invoices, how=st.none() | HOW)
+    def credit_note(self, id_: str, how: str | None) -> None:
         owed = self.owed[id_]
+        amount = of(owed.total - owed.credited, how) if how else None
         body = {"reason": "x"} | ({"amount": amount} if amount else {})
         answer = self.call(f"/api/invoices/{id_}/credit", body)
         left = owed.total - owed.credited
@@ -173,6 +185,21 @@ class Money(RuleBasedStateMachine):
                     owed.paid -= part
                     excess -= part
         owed.settle()
+
+    @rule(target=payments, id_=invoices, how=HOW)
+    def pay_and_credit(self, id_: str, how: str) -> Any:
+        """What is seldom met by chance: a credit note on what is paid."""
+        payment_id = self.pay(id_, "all", keep=True)
+        self.credit_note(id_, how)
+        return payment_id
+
+    @rule(target=payments, id_=invoices, how=HOW)
+    def pay_and_refund(self, id_: str, how: str) -> Any:
+        """A refund of what settles an invoice."""
+        payment_id = self.pay(id_, "all", keep=True)
+        if isinstance(payment_id, str):
+            self.refund(payment_id, how)
+        return payment_id
 
     def settle(self, payment: dict[str, Any], owed: Owed, amount: Decimal) -> None:
         if amount > 0:
@@ -224,7 +251,7 @@ def test_no_sequence_of_calls_loses_or_doubles_money(app: Flask, steps: int) -> 
     run_state_machine_as_test(
         Money,
         settings=settings(
-            max_examples=8 * TIMES,
+            max_examples=16 * TIMES,
             stateful_step_count=steps,
             deadline=None,
             derandomize=True,

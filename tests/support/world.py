@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.support.billing import ready_to_bill
 from tests.support.tenants import Api, Tenant
+from webapp.services.identity.accounts import create_user
 
 CANARY = "kanarienvogel"
 
@@ -85,6 +86,14 @@ def populate(tenant: Tenant, api: Api, word: str = CANARY) -> World:
             "starts_on": dt.datetime.now(dt.UTC).date().isoformat(),
         },
     )
+    address = f"{word}@{tenant.slug}.example"
+    user_id = tenant.run(
+        lambda: create_user(address, f"{word} worker", "a long enough password", role="member").id
+    )
+    worked = api.made(
+        "/api/time-entries",
+        {"project_id": project_id, "user_id": str(user_id), "minutes": 5, "note": f"{word} note"},
+    )
     milestone = api.made(f"/api/projects/{project_id}/milestones", named())
     task = api.made(
         f"/api/projects/{project_id}/tasks",
@@ -107,6 +116,7 @@ def populate(tenant: Tenant, api: Api, word: str = CANARY) -> World:
         "message_id": message["id"],
         "order_id": result["converted_order_id"],
         "project_template_id": template["id"],
+        "time_entry_id": worked["id"],
         "custom_field_id": field["id"],
         "milestone_id": milestone["id"],
         "task_id": task["id"],

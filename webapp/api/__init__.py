@@ -15,7 +15,7 @@ from webapp.api.framework.openapi import make_api
 from webapp.api.identity import organization
 from webapp.api.jobs import jobs
 from webapp.api.overview import dashboard
-from webapp.api.projects import milestones, projects, tasks
+from webapp.api.projects import milestones, projects, tasks, time_entries
 from webapp.api.sales import proposals, signing_links, verification
 
 RESOURCES = (
@@ -23,7 +23,7 @@ RESOURCES = (
     verification, orders, companies, contacts, deals, services, jobs,
     organization, invoices, payments, credit_notes, schedules, reports,
     milestones, tasks, project_templates, dashboard,
-    custom_fields,
+    custom_fields, time_entries,
 )  # fmt: skip
 
 

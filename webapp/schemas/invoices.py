@@ -90,6 +90,13 @@ class InvoiceCreate(InvoiceChange):
     engagement_id = reference(required=True, allow_none=False)
 
 
+class TimeToBill(Input):
+    """Which time goes onto the draft: up to a day; `rate` is for time without one of its own."""
+
+    until = Day()
+    rate = Money()
+
+
 class WriteOff(Input):
     reason = reason(required=True)
 
@@ -290,3 +297,32 @@ class AgingOut(Output):
 class AgingReport(Output):
     as_of = Day()
     data = fields.List(fields.Nested(AgingOut))
+
+
+class RevenueOut(Output):
+    """What was billed net of tax, what of it was credited, and what that leaves."""
+
+    name = fields.String()
+    currency = Currency()
+    billed = Money()
+    credited = Money()
+    revenue = Money()
+
+
+class RevenueReport(Output):
+    data = fields.List(fields.Nested(RevenueOut))
+
+
+class UnbilledOut(Output):
+    """An engagement's unbilled time; `amount` is what it comes to by the rates it has."""
+
+    engagement_id = fields.UUID()
+    name = fields.String()
+    currency = Currency()
+    minutes = fields.Integer()
+    amount = Money()
+    minutes_without_rate = fields.Integer()
+
+
+class UnbilledReport(Output):
+    data = fields.List(fields.Nested(UnbilledOut))

@@ -10,6 +10,7 @@ from webapp.schemas.common import (
     Day,
     Input,
     Moment,
+    Money,
     Output,
     PlainText,
     StateIn,
@@ -132,3 +133,45 @@ class TaskOut(Output):
     created_at = Moment()
     updated_at = Moment()
     depends_on = fields.List(fields.Nested(TaskBrief))
+
+
+_MINUTES = validate.Range(1, 60 * 24)
+
+
+class TimeEntryChange(Input):
+    """The fields of a time entry; `rate` is for an hour."""
+
+    task_id = reference()
+    day = Day()
+    minutes = WholeNumber(validate=_MINUTES)
+    note = text()
+    is_billable = flag()
+    rate = Money(allow_none=True)
+
+
+class TimeEntryCreate(TimeEntryChange):
+    """Time worked, or a clock that starts (`running`). `user_id` is the caller by itself."""
+
+    project_id = reference(allow_none=False)
+    user_id = reference(allow_none=False)
+    running = flag(metadata={"x-depends-on": "minutes"})
+
+
+class TimeEntryOut(Output):
+    id = fields.UUID()
+    project_id = fields.UUID()
+    project = fields.Nested(ProjectBrief)
+    task_id = fields.UUID(allow_none=True)
+    user_id = fields.UUID(allow_none=True)
+    user = fields.Nested(Assignee, allow_none=True)
+    day = Day()
+    minutes = fields.Integer()
+    note = fields.String(allow_none=True)
+    is_billable = fields.Boolean()
+    rate = Money(allow_none=True)
+    is_running = fields.Boolean()
+    started_at = Moment(allow_none=True)
+    is_billed = fields.Boolean()
+    invoice_line_id = fields.UUID(allow_none=True)
+    created_at = Moment()
+    updated_at = Moment()

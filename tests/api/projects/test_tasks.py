@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -96,17 +97,19 @@ def test_a_circle_of_waiting_is_refused_by_name(api: Api, project: dict[str, Any
 
 
 def test_two_changes_at_once_make_no_circle(api: Api, project: dict[str, Any]) -> None:
-    for _ in range(5):
-        a, b = plan(api, project, "a"), plan(api, project, "b")
-        pairs = [(a, b), (b, a)]
+    """Each alone is no circle with what is there; both together are."""
+    for _ in range(8):
+        b, c = plan(api, project, "b"), plan(api, project, "c")
+        a = plan(api, project, "a", depends_on=[b["id"]])
+        together = threading.Barrier(2)
+
+        def let_wait(pair: tuple[Any, Any], together: Any = together) -> int:
+            together.wait()
+            body = {"depends_on": [pair[1]["id"]]}
+            return api.put(f"/api/tasks/{pair[0]['id']}", body).status
+
         with ThreadPoolExecutor(2) as pool:
-            answers = pool.map(
-                lambda pair: (
-                    api.put(f"/api/tasks/{pair[0]['id']}", {"depends_on": [pair[1]["id"]]}).status
-                ),
-                pairs,
-            )
-        assert sorted(answers) == [200, 422]
+            assert sorted(pool.map(let_wait, [(b, c), (c, a)])) == [200, 422]
 
 
 def test_a_task_of_another_project_is_not_waited_for(api: Api, project: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from webapp.schemas.invoices import (
     InvoiceOut,
     PaymentOfInvoice,
     PaymentOut,
+    TimeToBill,
     WriteOff,
 )
 from webapp.services.billing import credit_notes, settlement
@@ -61,6 +62,13 @@ invoices.action(
     "finalize",
     "Number a draft and make it final",
     service.finalize_invoice,
+    errors=(Conflict,),
+)
+invoices.action(
+    "add-time",
+    "Add the engagement's unbilled time to a draft",
+    service.add_time,
+    body=TimeToBill,
     errors=(Conflict,),
 )
 invoices.action("send", "Mail the invoice to the client", service.send_invoice, errors=(Conflict,))

@@ -15,6 +15,7 @@ from models.crm import ClientCompany, Contact
 from models.db.base import MAX_MONEY, TenantRecord, db, uuid7
 from models.db.inserts import insert_records
 from models.engagements import Engagement
+from models.projects import TimeEntry
 from models.states import ENGAGEMENT, INVOICE
 from webapp.services.activity.events import record_activity
 from webapp.services.billing.numbers import next_billing_number
@@ -35,6 +36,7 @@ from webapp.services.common.writes import (
 )
 from webapp.services.identity.organization import organization
 from webapp.services.jobs.enqueue import enqueue
+from webapp.services.projects.time_entries import hours, unbilled
 
 REFERENCES: dict[str, type[TenantRecord]] = {
     "engagement_id": Engagement,
@@ -201,6 +203,50 @@ def send_invoice(invoice_id: UUID, *, expected_row_version: int | None = None) -
         {"invoice_id": str(invoice.id), "mailing": invoice.row_version},
         ordering_key=f"mail:invoice:{invoice.id}",
     )
+    return invoice
+
+
+def add_time(
+    values: Mapping[str, Any], invoice_id: UUID, *, expected_row_version: int | None = None
+) -> Invoice:
+    """Add the engagement's unbilled time to a draft, one line for each project and rate.
+
+    Raises NotFound, StaleVersion, Conflict when it is final or there is no such time, and Invalid
+    naming `rate` when an entry has none and none is given.
+    """
+    invoice = lock_draft(invoice_id, expected_row_version)
+    groups: dict[tuple[UUID, Decimal], list[TimeEntry]] = {}
+    names: dict[UUID, str] = {}
+    for entry, project in unbilled(invoice.engagement_id, values.get("until")):
+        rate = entry.rate if entry.rate is not None else values.get("rate")
+        if rate is None:
+            raise Invalid({"rate": ["Some of the time has no rate of its own; give one."]})
+        groups.setdefault((project.id, rate), []).append(entry)
+        names[project.id] = project.name
+    if not groups:
+        raise Conflict("There is no unbilled time in this engagement.")
+    lines, default_tax = lines_of(invoice), organization()["default_tax"]
+    given = [
+        {
+            "name": f"{names[project_id][:200]}, {entries[0].day} to {entries[-1].day}",
+            "quantity": hours(sum(entry.minutes for entry in entries)),
+            "unit": "hour",
+            "price": rate,
+        }
+        for (project_id, rate), entries in groups.items()
+    ]
+    complete = _complete(given, default_tax)
+    totals = totals_of([*(line.__dict__ for line in lines), *complete])
+    change(invoice, _sums(totals), children=("lines",))
+    made = [
+        InvoiceLine(id=uuid7(), invoice_id=invoice.id, position=len(lines) + n, **line)
+        for n, line in enumerate(complete)
+    ]
+    insert_records(made)
+    for line, entries in zip(made, groups.values(), strict=True):
+        for entry in entries:
+            entry.invoice_line_id = line.id
+            touch(entry)
     return invoice
 
 

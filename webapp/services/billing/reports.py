@@ -51,3 +51,55 @@ def aging(as_of: dt.date | None = None) -> dict[str, Any]:
     """
     rows = _AGING.all(as_of=as_of)
     return {"as_of": rows[0]["as_of"], "data": [row for row in rows if row["currency"]]}
+
+
+# Final invoices that are not void, net of tax, less what was credited in their proportion.
+_REVENUE = """
+    SELECT i.currency, to_char(i.issued_on, 'YYYY-MM') AS month, i.client_company_id,
+           coalesce(s.name, '') AS service, l.total AS net,
+           round(CASE WHEN i.total = 0 THEN 0 ELSE l.total * i.credited / i.total END, 2)
+             AS credited
+    FROM invoices i
+    JOIN invoice_lines l ON l.organization_id = i.organization_id AND l.invoice_id = i.id
+    LEFT JOIN order_items o
+      ON o.organization_id = l.organization_id AND o.id = l.order_item_id
+    LEFT JOIN services s ON s.organization_id = o.organization_id AND s.id = o.service_id
+    WHERE i.number IS NOT NULL AND i.status <> 'void'
+      AND i.issued_on BETWEEN %(issued_from)s AND %(issued_until)s"""
+_BY = {
+    "month": ("r.month", ""),
+    "service": ("r.service", ""),
+    "client": (
+        "coalesce(c.name, '')",
+        "LEFT JOIN client_companies c ON c.id = r.client_company_id",
+    ),
+}
+_REVENUE_BY = {
+    by: CompiledQuery.of_sql(
+        f"WITH r AS ({_REVENUE}) SELECT {shown} AS name, r.currency, sum(r.net) AS billed,"  # noqa: S608
+        f" sum(r.credited) AS credited, sum(r.net - r.credited) AS revenue FROM r {joined}"
+        " GROUP BY 1, 2 ORDER BY 1, 2"
+    )
+    for by, (shown, joined) in _BY.items()
+}
+_UNBILLED = CompiledQuery.of_sql("""
+    SELECT e.id AS engagement_id, e.name, coalesce(e.currency, o.currency) AS currency,
+           sum(t.minutes) AS minutes,
+           coalesce(sum(round(t.minutes * t.rate / 60, 2)), 0) AS amount,
+           coalesce(sum(t.minutes) FILTER (WHERE t.rate IS NULL), 0) AS minutes_without_rate
+    FROM time_entries t
+    JOIN projects p ON p.organization_id = t.organization_id AND p.id = t.project_id
+    JOIN engagements e ON e.organization_id = p.organization_id AND e.id = p.engagement_id
+    JOIN organizations o ON o.id = e.organization_id
+    WHERE t.is_billable AND t.invoice_line_id IS NULL AND t.started_at IS NULL
+    GROUP BY e.id, e.name, 3 ORDER BY e.name, e.id""")
+
+
+def revenue(by: str, issued_from: dt.date, issued_until: dt.date) -> list[dict[str, Any]]:
+    """What was billed, net of tax, and what of it was credited, by client, service or month."""
+    return _REVENUE_BY[by].all(issued_from=issued_from, issued_until=issued_until)
+
+
+def unbilled_work() -> list[dict[str, Any]]:
+    """The billable time that no invoice has, by engagement, with what it comes to by its rates."""
+    return _UNBILLED.all()

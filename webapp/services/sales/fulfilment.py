@@ -238,6 +238,7 @@ def _bill(promise: _Promise, number: str) -> list[TenantRecord]:
     )
     order_items = [
         OrderItem(
+            id=uuid7(),
             order_id=order.id,
             proposal_item_id=item.id,
             project_id=project.id,
@@ -273,8 +274,14 @@ def _bill(promise: _Promise, number: str) -> list[TenantRecord]:
         total=sums.total,
     )
     lines = [
-        InvoiceLine(invoice_id=invoice.id, position=item.position, **_line(item), **taxed)
-        for item in promise.items
+        InvoiceLine(
+            invoice_id=invoice.id,
+            order_item_id=sold.id,
+            position=item.position,
+            **_line(item),
+            **taxed,
+        )
+        for item, sold in zip(promise.items, order_items, strict=True)
     ]
     promise.order, promise.invoice = order, invoice
     return [order, *order_items, schedule, invoice, *lines]
