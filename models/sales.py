@@ -29,6 +29,7 @@ from models.db.constraints import (
     amount_with_currency,
     at_least,
     currency_form,
+    day_index,
     digest_form,
     in_order,
     index,
@@ -231,7 +232,11 @@ class SigningLink(TenantRecord):
 
 
 class Contract(Versioned, SoftDeletable, TenantRecord):
-    """An agreement with a client: a proposal's own, signed with it, or one that stands alone."""
+    """An agreement with a client: a proposal's own, signed with it, or one that stands alone.
+
+    `content` is what was signed where it stands alone, as canonical JSON. `renews_id` names the
+    contract whose next term it is.
+    """
 
     __tablename__ = "contracts"
     noun = "contract"
@@ -240,6 +245,7 @@ class Contract(Versioned, SoftDeletable, TenantRecord):
         belongs_to("deal_id", "deals", ondelete="SET NULL"),
         belongs_to("client_company_id", "client_companies", ondelete="SET NULL"),
         belongs_to("contact_id", "contacts", ondelete="SET NULL"),
+        belongs_to("renews_id", "contracts", ondelete="SET NULL"),
         UniqueConstraint("organization_id", "number"),
         UniqueConstraint("organization_id", "proposal_id"),
         not_blank(),
@@ -253,11 +259,19 @@ class Contract(Versioned, SoftDeletable, TenantRecord):
             "(status = 'signed') = (signed_at IS NOT NULL)", name="signed_at_if_signed"
         ),
         CheckConstraint("status <> 'sent' OR sent_at IS NOT NULL", name="sent_at_if_sent"),
+        CheckConstraint(
+            "(status = 'cancelled') = (cancelled_at IS NOT NULL)", name="cancelled_at_if_cancelled"
+        ),
+        at_least(0, "notice_days"),
         list_index("contracts", live_only=True),
         list_index("contracts", "status", live_only=True),
         list_index("contracts", "client_company_id"),
         index("contracts", "deal_id"),
         index("contracts", "contact_id"),
+        index("contracts", "end_date", where="deleted_at IS NULL"),
+        day_index("contracts", "end_date", live_only=True),
+        # A contract has one next term.
+        index("contracts", "renews_id", unique=True),
         purge_index("contracts"),
     )
 
@@ -274,8 +288,14 @@ class Contract(Versioned, SoftDeletable, TenantRecord):
     total_value: Mapped[Decimal | None]
     start_date: Mapped[dt.date | None]
     end_date: Mapped[dt.date | None]
+    auto_renew: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
+    notice_days: Mapped[int | None] = mapped_column(SmallInteger)
+    owner_id: Mapped[str | None] = mapped_column(String(255))
+    renews_id: Mapped[UUID | None]
+    content: Mapped[str | None]
     sent_at: Mapped[dt.datetime | None]
     signed_at: Mapped[dt.datetime | None]
+    cancelled_at: Mapped[dt.datetime | None]
 
 
 class Signature(TenantRecord):

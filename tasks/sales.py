@@ -11,13 +11,19 @@ from flask import current_app
 from tasks.runtime.jobs import JobRow, batch_job, job
 from webapp.core.mail import compose, deliver
 from webapp.services.common import secrets
-from webapp.services.sales import after_signing, delivery, fulfilment, sending
+from webapp.services.sales import after_signing, contract_signing, delivery, fulfilment, sending
 
 
 @batch_job("sales.fulfil_signature")
 def fulfil_signatures(rows: list[JobRow]) -> None:
     """Create engagement, projects, order and the rest of what each signature promises."""
     fulfilment.fulfil_signatures([UUID(row.payload["signature_id"]) for row in rows])
+
+
+@job("sales.fulfil_contract")
+def fulfil_contract(payload: dict[str, Any]) -> None:
+    """Open the engagement of a signed contract."""
+    contract_signing.fulfil_contract(UUID(payload["signature_id"]))
 
 
 @job("sales.render_signed_document")

@@ -15,6 +15,8 @@ READING = "webapp/services/common/reads.py"
 _bad = "tests/api/test_bad_input.py::{}".format
 _expiry = "tests/api/sales/test_expiry.py::test_{}".format
 _links = "tests/api/sales/test_links.py::test_{}".format
+_contracts = "tests/api/sales/test_contracts.py::test_{}".format
+_under = "tests/api/engagements/test_contracts.py::test_{}".format
 _marks = "tests/services/sales/test_signature_marks.py::test_{}".format
 _flow = "tests/scenarios/test_flow.py::{}".format
 _messages = "tests/api/conversations/test_messages.py::test_{}".format
@@ -24,6 +26,27 @@ _races = "tests/concurrency/test_signing_races.py::test_{}".format
 _trash = "tests/api/engagements/test_trash.py::test_{}".format
 
 MUTANTS: tuple[Mutant, ...] = (
+    without(
+        "that a signed contract opens no second engagement",
+        "webapp/services/sales/contract_signing.py",
+        "    if engagements_under(contract.id):\n        return\n",
+        "",
+        _contracts("a_contract_is_renewed_once_for_the_next_term_and_the_same_engagement"),
+    ),
+    without(
+        "the refusal of another company's contract",
+        "webapp/services/engagements/contracts.py",
+        "    if not allow_other_company:\n",
+        "    if False:\n",
+        _under("another_companys_contract_comes_in_only_where_staff_say_so"),
+    ),
+    without(
+        "that an engagement that is over takes nothing new",
+        "webapp/services/engagements/state_rules.py",
+        "    if engagement.status in OVER:\n",
+        "    if False:\n",
+        _under("a_closed_or_cancelled_engagement_takes_no_contract"),
+    ),
     without(
         "the check of content_sha256",
         SIGNING,
@@ -65,7 +88,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "the limit of a typed signature",
-        SIGNING,
+        "webapp/services/sales/evidence.py",
         'elif self.method == "typed" and len(data) > MAX_TYPED_LENGTH:',
         "elif False:",
         _marks("a_signature_is_a_name_or_a_drawing_of_bounded_size"),

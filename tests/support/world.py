@@ -99,6 +99,11 @@ def populate(tenant: Tenant, api: Api, word: str = CANARY) -> World:
         f"/api/projects/{project_id}/tasks",
         named(description=f"{word} task", milestone_id=milestone["id"]),
     )
+    contract = api.made(
+        "/api/contracts",
+        named(body=f"{word} body", client_company_id=company["id"], contact_id=contact["id"]),
+    )
+    api.made(f"/api/engagements/{engagement_id}/contracts", {"contract_id": contract["id"]})
     message = api.made(
         f"/api/projects/{project_id}/conversations/{conversation_id}/messages",
         {"content": f"{word} message"},
@@ -109,6 +114,7 @@ def populate(tenant: Tenant, api: Api, word: str = CANARY) -> World:
         "contact_id": contact["id"],
         "deal_id": deal["id"],
         "service_id": service["id"],
+        "contract_id": contract["id"],
         "proposal_id": signed["id"],
         "engagement_id": engagement_id,
         "project_id": project_id,

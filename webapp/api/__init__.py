@@ -10,19 +10,20 @@ from webapp.api.billing import credit_notes, invoices, orders, payments, reports
 from webapp.api.catalog import project_templates, services
 from webapp.api.conversations import conversations, messages
 from webapp.api.crm import companies, contacts, deals
+from webapp.api.engagements import contracts as engagement_contracts
 from webapp.api.engagements import custom_fields, engagements
 from webapp.api.framework.openapi import make_api
 from webapp.api.identity import organization
 from webapp.api.jobs import jobs
 from webapp.api.overview import dashboard
 from webapp.api.projects import milestones, projects, tasks, time_entries
-from webapp.api.sales import proposals, signing_links, verification
+from webapp.api.sales import contracts, proposals, signing_links, verification
 
 RESOURCES = (
     engagements, timeline, projects, conversations, messages, proposals, signing_links,
     verification, orders, companies, contacts, deals, services, jobs,
     organization, invoices, payments, credit_notes, schedules, reports,
-    milestones, tasks, project_templates, dashboard,
+    milestones, tasks, project_templates, dashboard, contracts, engagement_contracts,
     custom_fields, time_entries,
 )  # fmt: skip
 

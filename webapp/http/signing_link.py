@@ -8,9 +8,9 @@ from webapp.auth.credentials import signing_link_context
 from webapp.core.transaction import in_transaction
 from webapp.http.caller import user_agent
 from webapp.services.sales.content import CONSENT_TEXT, CONSENT_VERSION
+from webapp.services.sales.evidence import Evidence
 from webapp.services.sales.queries import linked_to_caller
 from webapp.services.sales.sending import mark_opened
-from webapp.services.sales.signing import Evidence
 
 
 def evidence_of_request(

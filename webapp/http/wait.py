@@ -121,12 +121,15 @@ def wait_for_result(
     accepted: ApiResponse,
     result: Callable[[dict[str, Any]], Any],
     promise: Callable[[dict[str, Any]], Any],
+    *,
+    about: str = "proposal",
 ) -> ApiResponse:
     """Answer an accepted request with its result (200) if its job is done soon enough, else 202.
 
     The accepted body is what is kept for retries: the job, and what both `result` and `promise`
     make the body of, the latter without the result. A replayed answer is given its result as well,
-    at once if it is there, whatever the caller prefers. What goes wrong meanwhile leaves it at 202.
+    at once if it is there, whatever the caller prefers. What goes wrong meanwhile leaves it at 202;
+    what was signed (`about`) is null then.
     """
     if accepted.status != 202:
         return accepted
@@ -148,5 +151,5 @@ def wait_for_result(
         done = unless_it_fails(awaited, None)
         if done is not None:
             return done
-    accepted.body = unless_it_fails(lambda: promise(kept), {"proposal": None, "job": kept["job"]})
+    accepted.body = unless_it_fails(lambda: promise(kept), {about: None, "job": kept["job"]})
     return accepted

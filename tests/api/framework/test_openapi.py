@@ -116,6 +116,9 @@ def test_what_is_shown_as_a_body_to_send_is_accepted(app: Flask) -> None:
             draft = method == "put"
             new = api.made("/api/proposals", a_proposal()) if draft else api.send_proposal()
             ids["proposal_id"] = new["id"]
+        if path.startswith("/api/contracts"):
+            agreed = {"name": "Care", "body": "We care.", "contact_id": ids["contact_id"]}
+            ids["contract_id"] = api.made("/api/contracts", agreed)["id"]
         ids |= of_billing(bill, name)
         if operation["operationId"] == "return_project":
             tested = {"name": "x", "engagement_id": ids["engagement_id"], "phase": "Testing"}

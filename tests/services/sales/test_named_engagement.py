@@ -85,8 +85,11 @@ def test_a_signature_is_carried_out_apart_when_the_engagement_was_filled_after_i
 
 
 def test_another_currency_is_not_added_to_the_engagements_total(api: Api, tenant: Tenant) -> None:
-    engagement_id = _engagement(api, total_value=FULL)
-    assert api.sign(_worth(api, engagement_id, FULL, currency="USD")).status == 202
+    engagement_id = _engagement(api, total_value=None, currency="USD")
+    sent = _worth(api, engagement_id, FULL, currency="USD")
+    became = {"total_value": FULL, "currency": "EUR"}
+    assert api.put(f"/api/engagements/{engagement_id}", became).status == 200
+    assert api.sign(sent).status == 202
     tenant.run_jobs()
     assert api.get(f"/api/engagements/{engagement_id}").json["total_value"] == FULL
     assert tenant.count("orders") == 1

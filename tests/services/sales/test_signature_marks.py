@@ -15,7 +15,7 @@ from tests.support.documents import data_url, png, render
 from tests.support.pdf import pages, squeezed
 from tests.support.tenants import Api, Tenant, a_signature
 from webapp.services.common.exceptions import Invalid
-from webapp.services.sales.signing import Evidence
+from webapp.services.sales.evidence import Evidence
 
 # What a pen leaves, at its worst: pixels that do not compress.
 NOISE = random.Random(1)

@@ -9,6 +9,7 @@ from flask import current_app, request
 from webargs.fields import DelimitedList
 
 from models.db.tenancy import current_principal
+from models.sales import Proposal
 from models.states import PROPOSAL
 from webapp.api.framework.operations import ApiBlueprint
 from webapp.api.framework.resource import Resource
@@ -38,9 +39,10 @@ from webapp.services.common.exceptions import (
 )
 from webapp.services.sales import drafting, sending
 from webapp.services.sales.content import signer_by_default
+from webapp.services.sales.evidence import Evidence
 from webapp.services.sales.preview import preview_signature
 from webapp.services.sales.queries import PROPOSALS, certificate, created_by, signed_document
-from webapp.services.sales.signing import Evidence, sign_proposal
+from webapp.services.sales.signing import sign_proposal
 
 blueprint = ApiBlueprint(
     "proposals", "/api/proposals", description="Offers to clients, and their signatures."
@@ -186,7 +188,7 @@ def sign(
 ) -> ApiResponse:
     """Record a client's signature and create what it promises"""
     evidence = Evidence(
-        signer_name=body.get("signer_name") or signer_by_default(proposal_id),
+        signer_name=body.get("signer_name") or signer_by_default(Proposal, proposal_id),
         signer_email=body.get("signer_email"),
         method="recorded",
         content_sha256=body.get("content_sha256"),

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
+
 from models.crm import ClientCompany, Contact, Deal
-from models.db.base import TenantRecord
+from models.db.base import TenantRecord, db
 from models.db.queries import Row
-from models.db.tenancy import current_principal
+from models.db.tenancy import current_organization_id, current_principal
 from models.states import DEAL
 from webapp.services.common.exceptions import Conflict, Invalid
 from webapp.services.common.reads import RecordQuery, among, equals
@@ -79,6 +81,26 @@ def update_deal(
 def trash_deal(deal_id: UUID, *, expected_row_version: int | None = None) -> None:
     """Soft-delete a deal. Raises NotFound, StaleVersion."""
     trash(lock(Deal, deal_id, expected_row_version=expected_row_version))
+
+
+def win_deal(deal_id: UUID | None) -> None:
+    """The deal is won; a signature is the only way there (rulings.md, *Deal stages*)."""
+    if deal_id is None:
+        return
+    deal = db.session.scalars(
+        select(Deal)
+        .where(Deal.organization_id == current_organization_id(), Deal.id == deal_id)
+        .with_for_update()
+    ).one_or_none()
+    if deal is None or deal.stage == "won":
+        return
+    if not DEAL.allows(deal.stage, "won"):
+        # It was given up before the client signed after all: it is open again, and won.
+        deal.closed_at = None
+        move(deal, DEAL, "lead")
+    deal.closed_at = now()
+    deal.lost_reason = None
+    move(deal, DEAL, "won")
 
 
 def _move(deal: Deal, stage: str) -> None:

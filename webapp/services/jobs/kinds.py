@@ -93,6 +93,7 @@ KINDS: dict[str, JobKind] = {
     for kind in (
         # Somebody waits for it.
         JobKind("sales.fulfil_signature", "signature", batch=8, first_pause=1, patience=FOR_EVER),
+        JobKind("sales.fulfil_contract", "signature", first_pause=1, patience=FOR_EVER),
         # In the database only, and quick.
         JobKind("activity.record", "short", batch=500),
         JobKind("conversations.touch", "short", batch=200),

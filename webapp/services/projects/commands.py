@@ -14,8 +14,8 @@ from models.db.base import TenantRecord, uuid7
 from models.db.tenancy import current_organization_id
 from models.engagements import Engagement
 from models.projects import Milestone, Project, Task
-from models.states import ENGAGEMENT, PROJECT
-from webapp.services.common.exceptions import Conflict, Invalid
+from models.states import PROJECT
+from webapp.services.common.exceptions import Invalid
 from webapp.services.common.writes import (
     Below,
     change,
@@ -27,6 +27,7 @@ from webapp.services.common.writes import (
     trash,
     trash_below,
 )
+from webapp.services.engagements.state_rules import refuse_if_over
 from webapp.services.projects.phases import keep_step, move_phase
 
 REFERENCES: dict[str, type[TenantRecord]] = {"engagement_id": Engagement, "service_id": Service}
@@ -40,9 +41,7 @@ def create_project(values: Mapping[str, Any]) -> Project:
     custom = check_values(values, REFERENCES, custom_fields="project", creating=True)
     # Shared: projects may start side by side, but nobody closes the engagement meanwhile.
     engagement = lock(Engagement, values["engagement_id"], share=True)
-    if engagement.status in ("completed", "cancelled"):
-        label = ENGAGEMENT.label(engagement.status)
-        raise Conflict(f"The engagement is {label} and takes no new projects.")
+    refuse_if_over(engagement, "takes no new projects")
     project = Project(**{**values, "custom_fields": custom or {}})
     if project.status == "completed":
         project.completed_at = now()

@@ -19,7 +19,7 @@ from models.crm import ClientCompany, Contact
 from models.db.base import db
 from models.db.tenancy import current_organization_id
 from models.identity import Organization
-from models.sales import Proposal, ProposalItem
+from models.sales import Contract, Proposal, ProposalItem
 from webapp.services.common.exceptions import Invalid
 
 CONSENT_VERSION = "1"
@@ -99,12 +99,9 @@ def freeze(proposal: Proposal, sent_at: dt.datetime) -> tuple[str, str]:
     return canonical.decode(), hashlib.sha256(canonical).hexdigest()
 
 
-def client_of(proposal: Proposal) -> tuple[ClientCompany | None, Contact | None]:
-    """The proposal's company and contact, deleted ones included: what was agreed stands."""
-    return (
-        _found(ClientCompany, proposal.client_company_id),
-        _found(Contact, proposal.contact_id),
-    )
+def client_of(offer: Proposal | Contract) -> tuple[ClientCompany | None, Contact | None]:
+    """The company and contact it is for, deleted ones included: what was agreed stands."""
+    return (_found(ClientCompany, offer.client_company_id), _found(Contact, offer.contact_id))
 
 
 def client_name(company: str | None, first_name: str | None, last_name: str | None) -> str:
@@ -112,10 +109,10 @@ def client_name(company: str | None, first_name: str | None, last_name: str | No
     return company or f"{first_name or ''} {last_name or ''}".strip() or "Client"
 
 
-def signer_by_default(proposal_id: UUID) -> str:
-    """Who signs where staff name nobody: the proposal's contact, else "the client"."""
-    proposal = _found(Proposal, proposal_id)
-    contact = client_of(proposal)[1] if proposal is not None else None
+def signer_by_default(model: type[Proposal | Contract], offer_id: UUID) -> str:
+    """Who signs where staff name nobody: the contact of the offer, else "the client"."""
+    offer = _found(model, offer_id)
+    contact = client_of(offer)[1] if offer is not None else None
     return f"{contact.first_name} {contact.last_name}" if contact else "the client"
 
 

@@ -34,6 +34,19 @@ def check_engagement(proposal: Proposal) -> None:
         _refuse(reason)
 
 
+def check_currency(proposal: Proposal) -> None:
+    """Raise Invalid naming `currency` when the engagement it goes into has another one.
+
+    Asked when the proposal is sent: its total could not be added to the engagement's.
+    """
+    if proposal.engagement_id is None:
+        return
+    engagement = db.session.scalars(_named(proposal)).one_or_none()
+    if engagement is not None and not counts(engagement, proposal):
+        wrong = f"This engagement is in {engagement.currency}; leave it out for a new one."
+        raise Invalid({"currency": [wrong]})
+
+
 def check_engagement_to_sign(proposal: Proposal) -> None:
     """As `check_engagement`, counting what is signed already and not carried out yet.
 

@@ -12,10 +12,11 @@ from models.sales import Proposal
 from models.states import PHASE
 from webapp.services.billing.numbers import no_numbers
 from webapp.services.common.writes import lock
+from webapp.services.sales.evidence import Evidence
 from webapp.services.sales.fulfilment import fulfil_signatures
 from webapp.services.sales.queries import created_by
 from webapp.services.sales.sending import send_proposal
-from webapp.services.sales.signing import Evidence, sign_proposal
+from webapp.services.sales.signing import sign_proposal
 
 
 def preview_signature(proposal_id: UUID) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from webapp.services.crm.contacts import correct_email
 from webapp.services.jobs.enqueue import enqueue
 from webapp.services.sales.content import client_of, freeze
 from webapp.services.sales.delivery import address_of, living_link, mail_again, make_link
-from webapp.services.sales.named_engagement import check_engagement
+from webapp.services.sales.named_engagement import check_currency, check_engagement
 from webapp.services.sales.queries import SENT_ELSEWHERE
 
 _INSTEAD_OF_RESENDING = {
@@ -45,6 +45,7 @@ def send_proposal(
         raise Conflict("Only a draft can be sent. Revise the proposal to send a new version.")
     _limit(proposal)
     check_engagement(proposal)
+    check_currency(proposal)
     sent_at = now()
     content, content_sha256 = freeze(proposal, sent_at)
     proposal.sent_at = sent_at

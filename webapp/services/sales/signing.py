@@ -11,59 +11,20 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from models.crm import Deal
 from models.db.base import db, uuid7
 from models.db.inserts import insert_together
 from models.db.tenancy import current_organization_id
-from models.sales import (
-    MAX_DRAWING_BYTES,
-    MAX_DRAWING_LENGTH,
-    MAX_TYPED_LENGTH,
-    Contract,
-    Proposal,
-    Signature,
-)
-from models.states import CONTRACT, DEAL, PROPOSAL
+from models.sales import Contract, Proposal, Signature
+from models.states import CONTRACT, PROPOSAL
 from webapp.services.activity.events import record_activity
 from webapp.services.billing.numbers import next_number
-from webapp.services.common.exceptions import AlreadySigned, ContentChanged, Invalid
+from webapp.services.common.exceptions import AlreadySigned, ContentChanged
 from webapp.services.common.writes import lock, move, now, today
+from webapp.services.crm.deals import win_deal
 from webapp.services.jobs.enqueue import enqueue
+from webapp.services.sales.evidence import Evidence
 from webapp.services.sales.named_engagement import check_engagement_to_sign
 from webapp.services.sales.sending import check_not_expired, linked_proposal, note_view
-from webapp.services.sales.signed_document import is_png_data_url
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Who signed, how, and from where; `recorded_by` is set when staff record it for the client."""
-
-    signer_name: str
-    signer_email: str | None
-    method: str
-    data: str | None = None
-    consent_text: str | None = None
-    consent_version: str | None = None
-    locale: str | None = None
-    ip: str | None = None
-    user_agent: str | None = None
-    content_sha256: str | None = None
-    recorded_by: str | None = None
-
-    def check(self) -> None:
-        """Raises Invalid naming `signature.data` for one that is empty, too long or unreadable."""
-        data = self.data or ""
-        wrong = None
-        if self.method == "typed" and not data.strip():
-            wrong = "Type your name as your signature."
-        elif self.method == "typed" and len(data) > MAX_TYPED_LENGTH:
-            wrong = f"A typed signature is a name: at most {MAX_TYPED_LENGTH} characters."
-        elif self.method == "drawn" and len(data) > MAX_DRAWING_LENGTH:
-            wrong = f"The drawing is too large: at most {MAX_DRAWING_BYTES // 1000} kB."
-        elif self.method == "drawn" and not is_png_data_url(data):
-            wrong = "The drawing is not a readable PNG; draw again."
-        if wrong:
-            raise Invalid({"signature.data": [wrong]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +80,7 @@ def _sign(proposal: Proposal, evidence: Evidence) -> Signed:
         signed_at=now(),
         **values,
     )
-    _win_deal(proposal)
+    win_deal(proposal.deal_id)
     # Their unique keys decide, before a job refers to them.
     insert_together([contract, signature] if is_new else [signature])
     if is_new:
@@ -164,23 +125,3 @@ def _sign_contract(proposal: Proposal) -> tuple[Contract, bool]:
     contract.signed_at = now()
     move(contract, CONTRACT, "signed", type="signed")
     return contract, False
-
-
-def _win_deal(proposal: Proposal) -> None:
-    """The proposal's deal is won; a signature is the only way there (rulings.md, *Deal stages*)."""
-    if proposal.deal_id is None:
-        return
-    deal = db.session.scalars(
-        select(Deal)
-        .where(Deal.organization_id == current_organization_id(), Deal.id == proposal.deal_id)
-        .with_for_update()
-    ).one_or_none()
-    if deal is None or deal.stage == "won":
-        return
-    if not DEAL.allows(deal.stage, "won"):
-        # It was given up before the client signed after all: it is open again, and won.
-        deal.closed_at = None
-        move(deal, DEAL, "lead")
-    deal.closed_at = now()
-    deal.lost_reason = None
-    move(deal, DEAL, "won")

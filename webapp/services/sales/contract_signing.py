@@ -1,0 +1,168 @@
+"""Signing a contract that stands alone, and the engagement that its signature opens.
+
+As with a proposal, without items: the signature is the legal fact, and what it leads to is done by
+the job it leaves behind (sign-flow.md, *Signing*; E, *Creation*).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+import rfc8785
+from sqlalchemy import select
+
+from models.db.base import db, uuid7
+from models.db.inserts import insert_together
+from models.db.tenancy import current_organization_id, current_principal
+from models.engagements import Engagement, EngagementContract
+from models.identity import Organization
+from models.portal import PortalAccess
+from models.sales import Contract, Signature
+from models.states import CONTRACT
+from webapp.services.activity.events import record_activity
+from webapp.services.common.exceptions import AlreadySigned, ContentChanged, Invalid
+from webapp.services.common.writes import lock, move, now, today
+from webapp.services.crm.deals import win_deal
+from webapp.services.jobs.enqueue import enqueue
+from webapp.services.sales.content import client_name, client_of
+from webapp.services.sales.contracts import engagements_under
+from webapp.services.sales.evidence import Evidence
+
+KIND = "sales.fulfil_contract"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedContract:
+    """A recorded signature and the job that carries it out, in short."""
+
+    signature_id: UUID
+    job: dict[str, Any]
+
+
+def sign_contract(
+    contract_id: UUID, evidence: Evidence, *, expected_row_version: int | None = None
+) -> SignedContract:
+    """Record a client's signature under a contract, by staff or by a program.
+
+    A draft is frozen first. Raises NotFound, StaleVersion, AlreadySigned naming the engagement,
+    InvalidTransition, ContentChanged when the signer saw something else, and Invalid.
+    """
+    contract = lock(Contract, contract_id, expected_row_version=expected_row_version)
+    if contract.status == "signed":
+        under = engagements_under(contract_id)
+        raise AlreadySigned(under[0] if under else None)
+    if CONTRACT.allows(contract.status, "signed"):
+        contract.content, contract.content_sha256 = freeze_contract(contract)
+        if evidence.content_sha256 not in (None, contract.content_sha256):
+            raise ContentChanged()
+        evidence.check()
+        contract.signed_at = now()
+    move(contract, CONTRACT, "signed", type="signed")
+    signature = Signature(
+        id=uuid7(),
+        contract_id=contract.id,
+        signed_at=now(),
+        **(asdict(evidence) | {"content_sha256": contract.content_sha256}),
+    )
+    win_deal(contract.deal_id)
+    insert_together([signature])
+    job_id = enqueue(KIND, signature.id, {"signature_id": str(signature.id)})
+    job = {"id": job_id, "kind": KIND, "state": "ready", "created_at": now()}
+    return SignedContract(signature.id, job)
+
+
+def freeze_contract(contract: Contract) -> tuple[str, str]:
+    """The contract's content as canonical JSON, and its SHA-256 in hexadecimal.
+
+    Raises Invalid naming what a contract must have before it is signed.
+    """
+    organization = db.session.get_one(Organization, current_organization_id())
+    company, contact = client_of(contract)
+    errors = {}
+    if not (contract.body or "").strip():
+        errors["body"] = ["Write down what is agreed before it is signed."]
+    if company is None and contact is None:
+        errors["client_company_id"] = ["Say who the client is before it is signed."]
+    if errors:
+        raise Invalid(errors)
+    content: dict[str, Any] = {
+        "kind": "contract",
+        "number": contract.number,
+        "name": contract.name,
+        "body": contract.body,
+        "currency": contract.currency,
+        "total_value": None if contract.total_value is None else f"{contract.total_value:.2f}",
+        "start_date": contract.start_date.isoformat() if contract.start_date else None,
+        "end_date": contract.end_date.isoformat() if contract.end_date else None,
+        "auto_renew": contract.auto_renew,
+        "notice_days": contract.notice_days,
+        "organization": {"name": organization.name},
+        "client": {"name": _name_of(company, contact)},
+        "contact": contact
+        and {
+            "first_name": contact.first_name,
+            "last_name": contact.last_name,
+            "email": contact.email,
+        },
+    }
+    canonical = rfc8785.dumps(content)
+    return canonical.decode(), hashlib.sha256(canonical).hexdigest()
+
+
+def fulfil_contract(signature_id: UUID) -> None:
+    """Open the engagement of a signed contract; a second time finds nothing to do.
+
+    One that engagements work under already opens none: it extends them.
+    """
+    contract = db.session.scalars(
+        select(Contract)
+        .join(
+            Signature,
+            (Signature.organization_id == Contract.organization_id)
+            & (Signature.contract_id == Contract.id),
+        )
+        .where(Contract.organization_id == current_organization_id(), Signature.id == signature_id)
+        .with_for_update(of=Contract)
+    ).one()
+    if engagements_under(contract.id):
+        return
+    company, contact = client_of(contract)
+    engagement = Engagement(
+        id=uuid7(),
+        contract_id=contract.id,
+        deal_id=contract.deal_id,
+        client_company_id=contract.client_company_id,
+        contact_id=contract.contact_id,
+        owner_id=contract.owner_id or current_principal().actor["id"],
+        name=f"{_name_of(company, contact)[:240]} - Engagement",
+        start_date=contract.start_date or today(),
+        end_date=_end_of(contract),
+        total_value=contract.total_value,
+        currency=contract.currency,
+    )
+    made: list[Any] = [
+        engagement,
+        EngagementContract(engagement_id=engagement.id, contract_id=contract.id),
+    ]
+    if contact is not None:
+        made.append(PortalAccess(engagement_id=engagement.id, contact_id=contact.id))
+    insert_together(made)
+    record_activity(engagement, "created", metadata={"contract": contract.number})
+
+
+def _end_of(contract: Contract) -> Any:
+    """The contract's end, unless the engagement begins after it: today, without a start."""
+    if contract.end_date and contract.end_date < (contract.start_date or today()):
+        return None
+    return contract.end_date
+
+
+def _name_of(company: Any, contact: Any) -> str:
+    return client_name(
+        company.name if company else None,
+        contact.first_name if contact else None,
+        contact.last_name if contact else None,
+    )
