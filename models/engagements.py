@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, String, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, Computed, String, Text, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -41,9 +41,10 @@ class Engagement(Versioned, SoftDeletable, TenantRecord):
     """A working relationship with a client (E, *Full Schema* and *Foreign Keys*).
 
     `owner_id` is a free string on purpose: owners come from outside the users table. A
-    `legal_hold` keeps the purge away from the engagement and everything below it. Once the purge
-    has begun with it (`purge_started_at`) it is not restored any more. `health` is the status of
-    its `engagement_health`, here so that lists can be filtered and sorted by it.
+    `legal_hold`, for `legal_hold_reason`, keeps the purge away from the engagement and everything
+    below it. Once the purge has begun with it (`purge_started_at`) it is not restored any more.
+    `health` is the status of its `engagement_health`, here so that lists can be filtered and sorted
+    by it; `name_key` finds it by the beginning of its name.
     """
 
     __tablename__ = "engagements"
@@ -78,6 +79,10 @@ class Engagement(Versioned, SoftDeletable, TenantRecord):
         index("engagements", "deal_id"),
         sort_index("engagements", "name", live_only=True),
         sort_index("engagements", "health", live_only=True),
+        index("engagements", "name_key", where="deleted_at IS NULL"),
+        index("engagements", "closed_at", where="deleted_at IS NULL"),
+        index("engagements", "start_date", where="deleted_at IS NULL"),
+        index("engagements", "end_date", where="deleted_at IS NULL"),
         day_index("engagements", "start_date", live_only=True),
         day_index("engagements", "end_date", live_only=True),
         purge_index("engagements"),
@@ -90,6 +95,9 @@ class Engagement(Versioned, SoftDeletable, TenantRecord):
     contact_id: Mapped[UUID | None]
     owner_id: Mapped[str] = mapped_column(String(255))
     name: Mapped[str] = mapped_column(String(255))
+    name_key: Mapped[str | None] = mapped_column(
+        Text(collation="C"), Computed("lower(name)", persisted=True)
+    )
     description: Mapped[str | None]
     status: Mapped[str] = mapped_column(String(16), server_default="active", default="active")
     start_date: Mapped[dt.date | None]
@@ -98,6 +106,7 @@ class Engagement(Versioned, SoftDeletable, TenantRecord):
     currency: Mapped[str | None] = mapped_column(String(3))
     purge_started_at: Mapped[dt.datetime | None]
     legal_hold: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
+    legal_hold_reason: Mapped[str | None]
     closed_at: Mapped[dt.datetime | None]
     health: Mapped[str] = mapped_column(String(16), server_default=OK, default=OK)
     custom_fields: Mapped[dict[str, Any]] = mapped_column(

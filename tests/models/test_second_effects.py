@@ -38,7 +38,7 @@ KEYS = [
     ("idempotency_keys", "actor_key", ()),
 ]
 # What the database gives itself.
-GENERATED = {"jobs": ("seq",), "contacts": ("email_key",)}
+GENERATED = {"jobs": ("seq",), "contacts": ("email_key",), "engagements": ("name_key",)}
 FRESH = {"number": "'another'", "credential_id": "gen_random_uuid()"}
 
 KEPT = {"actor": "a", "key": "k", "route": "r", "request_hash": b"", "status": 200, "body": {}}

@@ -21,7 +21,9 @@ from webapp.schemas.common import (
     StateLabel,
     StateNumber,
     check_order,
+    flag,
     name,
+    reason,
     reference,
     text,
 )
@@ -52,6 +54,13 @@ class EngagementChange(Input):
 
 class EngagementCreate(EngagementChange):
     name = name(required=True)
+
+
+class LegalHoldIn(Input):
+    """`held` sets the hold or lifts it; the reason is kept on the timeline."""
+
+    held = flag(required=True)
+    reason = reason(required=True)
 
 
 class ProjectBrief(Output):
@@ -94,6 +103,8 @@ class EngagementOut(Output):
     contract_id = fields.UUID(allow_none=True)
     proposal_id = fields.UUID(allow_none=True)
     health = fields.String()
+    legal_hold = fields.Boolean()
+    legal_hold_reason = fields.String(allow_none=True)
     custom_fields = fields.Dict()
     created_at = Moment()
     updated_at = Moment()

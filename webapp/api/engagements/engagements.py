@@ -6,19 +6,26 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from marshmallow import validate
+from marshmallow import fields, validate
 from webargs.fields import DelimitedList
 
 from models.engagements import HEALTH
 from models.states import ENGAGEMENT
 from webapp.api.framework.operations import ApiBlueprint
 from webapp.api.framework.resource import Resource
-from webapp.schemas.common import NAME_LENGTH, PlainText, StateIn, reference
-from webapp.schemas.engagements import EngagementChange, EngagementCreate, EngagementOut, HealthOut
-from webapp.services.common.exceptions import InvalidTransition, NotFound
+from webapp.schemas.common import NAME_LENGTH, Day, Moment, PlainText, StateIn, reference
+from webapp.schemas.engagements import (
+    EngagementChange,
+    EngagementCreate,
+    EngagementOut,
+    HealthOut,
+    LegalHoldIn,
+)
+from webapp.services.common.exceptions import Conflict, InvalidTransition, NotFound
 from webapp.services.engagements import commands
 from webapp.services.engagements.health import health_of
 from webapp.services.engagements.health_rules import REASONS
+from webapp.services.engagements.legal_hold import set_legal_hold
 from webapp.services.engagements.queries import ENGAGEMENTS, TRASHED_ENGAGEMENTS
 
 blueprint = ApiBlueprint(
@@ -38,6 +45,20 @@ engagements = Resource(
         "deal_id": reference(allow_none=False),
         "owner_id": PlainText(validate=validate.Length(1, NAME_LENGTH)),
         "health_reason": PlainText(validate=validate.OneOf(REASONS)),
+        "contract_id": reference(allow_none=False),
+        "has_active_projects": fields.Boolean(truthy={"true"}, falsy={"false"}),
+        "q": PlainText(
+            validate=validate.Length(1, NAME_LENGTH),
+            metadata={"description": "How the name begins, in any letter case."},
+        ),
+        "created_from": Moment(),
+        "created_until": Moment(),
+        "starts_from": Day(),
+        "starts_until": Day(),
+        "ends_from": Day(),
+        "ends_until": Day(),
+        "closed_from": Moment(),
+        "closed_until": Moment(),
         "health": DelimitedList(PlainText(validate=validate.OneOf(HEALTH))),
     },
 )
@@ -56,6 +77,16 @@ engagements.action(
     "Trash an engagement with everything below it",
     commands.trash_engagement,
     records=TRASHED_ENGAGEMENTS,
+)
+engagements.action(
+    "legal-hold",
+    "Keep an engagement from the purge, or let it go again",
+    set_legal_hold,
+    body=LegalHoldIn,
+    body_required=True,
+    permission="identity:write",
+    records=TRASHED_ENGAGEMENTS,
+    errors=(Conflict,),
 )
 engagements.action("restore", "Take a trashed engagement back", commands.restore_engagement)
 

@@ -32,6 +32,7 @@ from webapp.services.common.writes import (
     trash,
     trash_below,
 )
+from webapp.services.engagements.owners import tell_owners
 from webapp.services.engagements.queries import ENGAGEMENTS
 from webapp.services.projects.commands import below_projects
 
@@ -73,7 +74,10 @@ def update_engagement(
     end = values.get("end_date", engagement.end_date)
     if start and end and end < start:
         raise Invalid({"end_date": ["This must not be before start_date."]})
+    before = engagement.owner_id
     change(engagement, values)
+    if engagement.owner_id != before:
+        tell_owners(engagement, before)
     if status is not None and status != engagement.status:
         move_engagement(engagement, status)
     return engagement

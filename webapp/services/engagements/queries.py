@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import Text, func, select
+from sqlalchemy import Boolean, ColumnElement, Text, and_, exists, func, select
 
 from models.conversations import Conversation
-from models.engagements import Engagement, EngagementHealth
+from models.engagements import Engagement, EngagementContract, EngagementHealth
 from models.projects import Project
-from webapp.services.common.reads import Filter, RecordQuery, aggregate, among, days_last, equals
+from webapp.services.common.reads import (
+    Filter,
+    RecordQuery,
+    aggregate,
+    among,
+    days_last,
+    equals,
+    from_on,
+    up_to,
+)
 from webapp.services.crm.briefs import client_briefs
 from webapp.services.crm.companies import COMPANIES
 from webapp.services.crm.contacts import CONTACTS
@@ -50,6 +60,34 @@ CONVERSATIONS = aggregate(
     last_message_at=Conversation.last_message_at,
 )
 
+_LAST = "\U0010ffff"  # no character comes after it
+
+
+def _works_under(contract_id: Any) -> ColumnElement[bool]:
+    linked = select(EngagementContract.engagement_id).where(
+        EngagementContract.contract_id == contract_id
+    )
+    own = select(Engagement.id).where(Engagement.contract_id == contract_id)
+    return Engagement.id.in_(linked.union(own))
+
+
+def _has_active_projects(wanted: Any) -> ColumnElement[bool]:
+    active = exists().where(
+        Project.organization_id == Engagement.organization_id,
+        Project.engagement_id == Engagement.id,
+        Project.status == "active",
+        Project.deleted_at.is_(None),
+    )
+    condition: ColumnElement[bool] = active == wanted
+    return condition
+
+
+def _named(beginning: Any) -> ColumnElement[bool]:
+    """Names that begin so, in any letter case. A range of bytes, which an index serves."""
+    first = func.lower(beginning)
+    return and_(Engagement.name_key >= first, Engagement.name_key < first.concat(_LAST))
+
+
 FILTERS = {
     "status": among(Engagement.status),
     "client_company_id": equals(Engagement.client_company_id),
@@ -71,6 +109,19 @@ FILTERS = {
         ),
         Text(),
     ),
+    "contract_id": Filter(_works_under, Engagement.id.type),
+    "has_active_projects": Filter(_has_active_projects, Boolean()),
+    "q": Filter(_named, Text()),
+    "created_from": from_on(Engagement.created_at),
+    "created_until": up_to(Engagement.created_at),
+    "closed_from": from_on(Engagement.closed_at),
+    "closed_until": up_to(Engagement.closed_at),
+    # The days themselves, not `days_last`: under row-level security the planner does not know how
+    # the values of an expression are spread, and would rather read the list in its order.
+    "starts_from": from_on(Engagement.start_date),
+    "starts_until": up_to(Engagement.start_date),
+    "ends_from": from_on(Engagement.end_date),
+    "ends_until": up_to(Engagement.end_date),
 }
 
 ENGAGEMENTS = RecordQuery(
@@ -82,6 +133,7 @@ ENGAGEMENTS = RecordQuery(
     children={"projects": PROJECTS, "conversations": CONVERSATIONS},
     custom_fields="engagement",
     filters=FILTERS,
+    deferred=("name_key",),
     sorts={
         "name": Engagement.name,
         "health": Engagement.health,

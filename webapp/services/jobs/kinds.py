@@ -109,6 +109,7 @@ KINDS: dict[str, JobKind] = {
         JobKind("sales.mail_signed", **_MAIL),
         JobKind("sales.mail_signed_owner", **_MAIL),
         JobKind("sales.mail_declined", **_MAIL),
+        JobKind("engagements.mail_owner", **_MAIL),
         JobKind("billing.mail_invoice", **_MAIL),
         JobKind("billing.mail_reminder", **_MAIL),
         # Much at a time, and nobody waits.
