@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from migrations.indexes import create_index_concurrently, drop_index_concurrently
 
-revision = "0036"
-down_revision = "0035"
+revision = "0037"
+down_revision = "0036"
 branch_labels = None
 depends_on = None
 
