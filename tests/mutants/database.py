@@ -212,4 +212,12 @@ MUTANTS: tuple[Mutant, ...] = (
         "if revision != newest:",
         "tests/api/test_health.py::test_a_process_whose_database_is_newer_is_ready",
     ),
+    without(
+        "that a message stays internal",
+        "migrations/versions/0040_keep_internal_messages_internal.py",
+        "WHEN (OLD.is_internal IS DISTINCT FROM NEW.is_internal)",
+        "WHEN (false)",
+        "tests/api/conversations/test_messages.py"
+        "::test_the_database_refuses_to_make_a_message_internal_or_visible_afterwards",
+    ),
 )

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
+from models.conversations import Message
+from models.db.base import db
 from tests.support.tenants import Api, Tenant
 
 
@@ -68,3 +73,19 @@ def test_a_closed_conversation_takes_no_message_until_it_is_opened(
     assert tenant.count("messages") == 0
     assert api.put(conversation, {"status": "Open"}).status == 200
     post(api, conversation)
+
+
+@pytest.mark.parametrize("internal", [True, False])
+def test_the_database_refuses_to_make_a_message_internal_or_visible_afterwards(
+    api: Api, tenant: Tenant, conversation: str, internal: bool
+) -> None:
+    posted = post(api, conversation, is_internal=internal)
+
+    def turn() -> None:
+        message = db.session.scalars(select(Message).where(Message.id == UUID(posted["id"]))).one()
+        message.is_internal = not internal
+
+    with pytest.raises(IntegrityError, match="settled when it is posted"):
+        tenant.run(turn)
+    [kept] = api.get(f"{conversation}/messages").json["data"]
+    assert kept["is_internal"] is internal
