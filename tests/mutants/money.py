@@ -46,8 +46,8 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "that a closed engagement takes no invoice",
         INVOICES,
-        '    if engagement.status in ("completed", "cancelled"):\n',
-        "    if False:\n",
+        '    refuse_if_over(engagement, "takes no new invoices")\n',
+        "",
         _invoices("a_closed_engagement_takes_no_new_invoice_and_still_payments_and_credits"),
     ),
     without(

@@ -49,8 +49,8 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "that what is over takes no new work",
         TASKS,
-        "    if engagement.status in DONE:\n",
-        "    if False:\n",
+        '    refuse_if_over(engagement, "takes no new work")\n',
+        "",
         _tasks("what_is_over_takes_no_new_work"),
     ),
     without(

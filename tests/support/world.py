@@ -123,6 +123,7 @@ def populate(tenant: Tenant, api: Api, word: str = CANARY) -> World:
         "order_id": result["converted_order_id"],
         "project_template_id": template["id"],
         "time_entry_id": worked["id"],
+        "user_id": str(user_id),
         "custom_field_id": field["id"],
         "milestone_id": milestone["id"],
         "task_id": task["id"],

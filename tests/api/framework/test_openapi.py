@@ -35,7 +35,7 @@ BEYOND_SCHEMA = re.compile(
     r"|client_company|contact|content|lost_reason"
     r"|timezone|holidays_region|tax_id|bank\.(iban|bic)|working_hours\..*|reminder_days"
     r"|(.*[._])?(rate|tax_rate|tax_category|discount)|(allocations\..*)?amount|allocations|lines"
-    r"|reason|depends_on\.\d+|issued_on|received_at|starts_on|ends_on|rest_on|deposit_percent|milestones|hours)"
+    r"|(tasks|milestones)\.\d+\..*|reason|depends_on\.\d+|issued_on|received_at|starts_on|ends_on|rest_on|deposit_percent|milestones|hours)"
 )
 HIDDEN = {"/api/openapi.json", "/api/docs"}
 
@@ -119,7 +119,7 @@ def test_what_is_shown_as_a_body_to_send_is_accepted(app: Flask) -> None:
         if path.startswith("/api/contracts"):
             agreed = {"name": "Care", "body": "We care.", "contact_id": ids["contact_id"]}
             ids["contract_id"] = api.made("/api/contracts", agreed)["id"]
-        ids |= of_billing(bill, name)
+        ids |= of_billing(bill, name, ids["user_id"])
         if operation["operationId"] == "return_project":
             tested = {"name": "x", "engagement_id": ids["engagement_id"], "phase": "Testing"}
             ids["project_id"] = api.made("/api/projects", tested)["id"]
@@ -127,6 +127,8 @@ def test_what_is_shown_as_a_body_to_send_is_accepted(app: Flask) -> None:
         body = with_ids(content["example"], ids)
         if "email" in body:
             body["email"] = f"{operation['operationId']}@example.com"
+        if operation["operationId"] == "create_time_entry":  # it is for one or the other
+            body |= {"project_id": ids["project_id"], "user_id": ids["user_id"]}
         if "reference" in body:
             body["reference"] = operation["operationId"]
         body.pop("content_sha256", None)
@@ -148,13 +150,20 @@ def with_ids(example: Any, ids: dict[str, str]) -> Any:
     }
 
 
-def of_billing(bill: Billing, name: str) -> dict[str, str]:
+def of_billing(bill: Billing, name: str, user_id: str) -> dict[str, str]:
     """An invoice and a payment for which the operation's example fits."""
     if not re.search("/api/(invoices|payments|invoice-schedules)", name):
         return {}
     final, paid = bill.final("5000.00"), bill.final()
     payment = bill.pay(paid, "9000.00", keep_excess=True)
-    invoice = bill.draft() if name.startswith("put") else final
+    if name.endswith("add-time"):
+        project = bill.api.made(
+            "/api/projects", {"name": "x", "engagement_id": bill.engagement["id"]}
+        )
+        time = {"project_id": project["id"], "user_id": user_id, "minutes": 5, "day": "2026-01-01"}
+        bill.api.made("/api/time-entries", time)
+    is_draft = name.startswith("put") or name.endswith("add-time")
+    invoice = bill.draft() if is_draft else final
     return {"invoice_id": invoice["id"], "payment_id": payment["id"]}
 
 

@@ -16,7 +16,7 @@ from models.db.base import MAX_MONEY, TenantRecord, db, uuid7
 from models.db.inserts import insert_records
 from models.engagements import Engagement
 from models.projects import TimeEntry
-from models.states import ENGAGEMENT, INVOICE
+from models.states import INVOICE
 from webapp.services.activity.events import record_activity
 from webapp.services.billing.numbers import next_billing_number
 from webapp.services.billing.parties import buyer_of, seller
@@ -34,6 +34,7 @@ from webapp.services.common.writes import (
     today,
     touch,
 )
+from webapp.services.engagements.state_rules import refuse_if_over
 from webapp.services.identity.organization import organization
 from webapp.services.jobs.enqueue import enqueue
 from webapp.services.projects.time_entries import hours, unbilled
@@ -56,9 +57,7 @@ def create_invoice(values: Mapping[str, Any]) -> Invoice:
     lines = values.pop("lines", [])
     check_values(values, REFERENCES)
     engagement = lock(Engagement, values["engagement_id"], share=True)
-    if engagement.status in ("completed", "cancelled"):
-        label = ENGAGEMENT.label(engagement.status)
-        raise Conflict(f"The engagement is {label} and takes no new invoices.")
+    refuse_if_over(engagement, "takes no new invoices")
     _check_order(values.get("order_id"), engagement)
     settings = organization()
     values.setdefault("currency", engagement.currency or settings["currency"])

@@ -19,7 +19,6 @@ from models.db.base import TenantRecord, db, uuid7
 from models.db.inserts import insert_records
 from models.db.tenancy import current_organization_id
 from models.engagements import Engagement
-from models.states import ENGAGEMENT
 from webapp.services.activity.events import record_activity
 from webapp.services.billing.plans import MONTHS, Part, Plan
 from webapp.services.billing.totals import totals_of
@@ -35,6 +34,7 @@ from webapp.services.common.writes import (
     today,
     touch,
 )
+from webapp.services.engagements.state_rules import refuse_if_over
 from webapp.services.identity.organization import default_tax, organization
 
 BATCH = 100
@@ -59,9 +59,7 @@ def create_schedule(values: Mapping[str, Any]) -> InvoiceSchedule:
     values = dict(values)
     check_values(values, REFERENCES)
     engagement = lock(Engagement, values["engagement_id"], share=True)
-    if engagement.status in ("completed", "cancelled"):
-        label = ENGAGEMENT.label(engagement.status)
-        raise Conflict(f"The engagement is {label} and takes no new schedules.")
+    refuse_if_over(engagement, "takes no new schedules")
     if values.get("order_id") is not None:
         order = lock(Order, values["order_id"], share=True)
         if order.engagement_id != engagement.id:

@@ -16,7 +16,7 @@ from models.db.tenancy import current_organization_id
 from models.engagements import Engagement
 from models.identity import Membership
 from models.projects import Milestone, Project, Task, TaskDependency
-from models.states import ENGAGEMENT, PROJECT, TASK
+from models.states import PROJECT, TASK
 from webapp.services.activity.events import record_activity
 from webapp.services.common.exceptions import Conflict, Invalid, NotFound
 from webapp.services.common.writes import (
@@ -29,6 +29,7 @@ from webapp.services.common.writes import (
     touch,
     trash,
 )
+from webapp.services.engagements.state_rules import refuse_if_over
 
 REFERENCES: dict[str, type[TenantRecord]] = {
     "milestone_id": Milestone,
@@ -120,9 +121,7 @@ def lock_for_work(project_id: UUID) -> Project:
         label = PROJECT.label(project.status)
         raise Conflict(f"The project is {label} and takes no new work.")
     engagement = lock(Engagement, project.engagement_id, share=True)
-    if engagement.status in DONE:
-        label = ENGAGEMENT.label(engagement.status)
-        raise Conflict(f"The engagement is {label} and takes no new work.")
+    refuse_if_over(engagement, "takes no new work")
     return project
 
 
