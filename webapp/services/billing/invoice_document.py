@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,14 @@ def render_invoice(view: Mapping[str, Any]) -> bytes:
     categories = {group["category"] for group in view["tax_groups"]}
     shown = {
         **view,
-        "lines": [{**line, "unit": UNIT_LABELS[line["unit"]]} for line in view["lines"]],
+        "lines": [
+            {
+                **line,
+                "unit": UNIT_LABELS[line["unit"]],
+                "quantity": f"{Decimal(line['quantity']).normalize():f}",
+            }
+            for line in view["lines"]
+        ],
         "tax_notes": [note for category, note in NOTES.items() if category in categories],
         "accent": (view["seller"].get("brand") or {}).get("colour", "#1f4f82"),
     }
