@@ -63,6 +63,7 @@ def test_the_console_fits_a_phone_and_starts_empty(live: Live, new_page: NewPage
 
 def test_the_documentation_lists_the_operations(live: Live, page: Page) -> None:
     page.goto(f"{live.base_url}/api/docs")
+    page.get_by_role("heading", name="proposals", exact=False).first.click(timeout=15_000)
     expect(page.get_by_text("/api/proposals/{proposal_id}/sign").first).to_be_visible(
         timeout=15_000
     )

@@ -20,7 +20,8 @@
     plugins: [plain],
     validatorUrl: null,
     deepLinking: true,
-    docExpansion: "list",
+    // By now there are so many operations that a list of groups is easier to find one in.
+    docExpansion: "none",
     defaultModelsExpandDepth: 0,
     displayRequestDuration: true,
     syntaxHighlight: false,
