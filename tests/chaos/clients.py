@@ -12,6 +12,7 @@ import os
 import random
 import threading
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -212,7 +213,7 @@ class Caller:
         raise Unacknowledged(f"fulfilment of {proposal_id}")
 
 
-class Client(threading.Thread):
+class Client(threading.Thread, ABC):
     """Does `_flow` again and again, at a pace, until told to stop."""
 
     def __init__(
@@ -237,8 +238,9 @@ class Client(threading.Thread):
                 self.problems.append(f"the client broke: {error!r}")
             self._stop_asked.wait(max(0.0, begin + self._seconds_a_flow - time.monotonic()))
 
+    @abstractmethod
     def _flow(self) -> None:
-        raise NotImplementedError
+        """One round of what this client does. Raises Refused and Unacknowledged."""
 
 
 class FlowClient(Client):
