@@ -22,6 +22,7 @@ _flow = "tests/scenarios/test_flow.py::{}".format
 _messages = "tests/api/conversations/test_messages.py::test_{}".format
 _phases = "tests/api/projects/test_phases.py::test_{}".format
 _purge = "tests/services/retention/test_purge.py::test_{}".format
+_kept = "tests/services/retention/test_kept_evidence.py::test_{}".format
 _races = "tests/concurrency/test_signing_races.py::test_{}".format
 _trash = "tests/api/engagements/test_trash.py::test_{}".format
 
@@ -252,36 +253,36 @@ MUTANTS: tuple[Mutant, ...] = (
         RETENTION,
         "kept=or_(Engagement.legal_hold, _money_is_young()),",
         "kept=_money_is_young(),",
-        _purge("a_legal_hold_keeps_the_engagement_and_all_below_it"),
+        _kept("a_legal_hold_keeps_the_engagement_and_all_below_it"),
     ),
     without(
         "the legal hold of all below and whom it names",
         RETENTION,
         "_Held.legal_hold.is_(True), condition",
         "_Held.legal_hold.is_(None), condition",
-        _purge("what_was_trashed_by_itself_below_a_legal_hold_stays"),
+        _kept("what_was_trashed_by_itself_below_a_legal_hold_stays"),
     ),
     without(
         "the years that money is kept",
         RETENTION,
         "kept=or_(Engagement.legal_hold, _money_is_young()),",
         "kept=Engagement.legal_hold,",
-        _purge("money_keeps_its_engagement_for_the_years_and_its_work_with_it"),
-        _purge("one_young_money_record_keeps_the_engagement"),
+        _kept("money_keeps_its_engagement_for_the_years_and_its_work_with_it"),
+        _kept("one_young_money_record_keeps_the_engagement"),
     ),
     without(
         "the wholeness of what was trashed with an engagement",
         RETENTION,
         "_Whole.deletion_batch_id == model.deletion_batch_id",
         "_Whole.deletion_batch_id != model.deletion_batch_id",
-        _purge("money_keeps_its_engagement_for_the_years_and_its_work_with_it"),
+        _kept("money_keeps_its_engagement_for_the_years_and_its_work_with_it"),
     ),
     without(
         "the client of young money",
         RETENTION,
         '_named_by_young_money(ClientCompany.id, "client_company_id"),',
         "",
-        _purge("young_money_keeps_the_client_that_it_names"),
+        _kept("young_money_keeps_the_client_that_it_names"),
     ),
     without(
         "the refusal to restore what the purge has begun with",
