@@ -9,7 +9,17 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from tests.mutants import access, database, drafting, jobs, money, patience, rules, work
+from tests.mutants import (
+    access,
+    conversations,
+    database,
+    drafting,
+    jobs,
+    money,
+    patience,
+    rules,
+    work,
+)
 from tests.mutants.model import Mutant
 from tests.mutants.runner import (
     ROOT,
@@ -28,6 +38,7 @@ PARTS = {
     "What is promised": drafting.MUTANTS,
     "Money": money.MUTANTS,
     "Work": work.MUTANTS,
+    "Conversations": conversations.MUTANTS,
     "The API": access.MUTANTS,
 }
 TABLE = ROOT / "benchmarks" / "MUTANTS.md"
