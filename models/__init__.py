@@ -4,6 +4,7 @@ from models import (  # noqa: F401
     activity,
     billing,
     catalog,
+    contracts,
     conversations,
     crm,
     engagements,

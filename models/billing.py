@@ -37,6 +37,7 @@ from models.db.constraints import (
     json_array,
     list_index,
     not_blank,
+    tax_of_item,
 )
 from models.states import INVOICE, ORDER
 
@@ -71,7 +72,10 @@ class NumberSeries(TenantRecord):
 
 
 class Order(Versioned, TenantRecord):
-    """What a client bought by signing; at most one for each proposal."""
+    """What a client bought by signing; at most one for each proposal.
+
+    `total` is net: what its items come to, less the discount.
+    """
 
     __tablename__ = "orders"
     noun = "order"
@@ -84,6 +88,7 @@ class Order(Versioned, TenantRecord):
         UniqueConstraint("organization_id", "proposal_id"),
         ORDER.check(),
         at_least(0, "total"),
+        at_least(0, "discount"),
         currency_form(),
         list_index("orders"),
         list_index("orders", "status"),
@@ -99,6 +104,7 @@ class Order(Versioned, TenantRecord):
     contact_id: Mapped[UUID | None]
     status: Mapped[str] = mapped_column(String(16), server_default="unpaid", default="unpaid")
     total: Mapped[Decimal]
+    discount: Mapped[Decimal] = mapped_column(server_default=text("0"), default=Decimal(0))
     currency: Mapped[str] = mapped_column(String(3))
 
 
@@ -115,6 +121,7 @@ class OrderItem(TenantRecord):
         not_blank(),
         at_least(0, "price"),
         at_least(1, "quantity"),
+        *tax_of_item(),
         at_least(0, "total"),
         at_least(0, "position"),
         index("order_items", "order_id", "position"),
@@ -132,6 +139,8 @@ class OrderItem(TenantRecord):
     description: Mapped[str | None]
     price: Mapped[Decimal]
     quantity: Mapped[int] = mapped_column(server_default=text("1"), default=1)
+    tax_category: Mapped[str | None] = mapped_column(String(16))
+    tax_rate: Mapped[Decimal | None] = mapped_column(Numeric(5, 2))
     total: Mapped[Decimal]
 
 
@@ -140,8 +149,9 @@ class InvoiceSchedule(Versioned, TenantRecord):
     be drafted, and names the period it covers; without one there is none left.
 
     `amount` is net: of the whole for kinds that end by themselves, of each period for the others.
-    `shares` are the parts of a deposit or of milestones: name, percent, day. One that is not active
-    is paused, or has ended (`ended_at`).
+    `total` is what all its periods come to, where a whole is billed in periods. `shares` are the
+    parts of a deposit or of milestones: name, percent, day. One that is not active is paused, or
+    has ended (`ended_at`).
     """
 
     __tablename__ = "invoice_schedules"
@@ -161,6 +171,8 @@ class InvoiceSchedule(Versioned, TenantRecord):
         not_blank(),
         json_array("shares"),
         at_least(0, "amount"),
+        at_least(0, "total"),
+        CheckConstraint("total IS NULL OR ends_on IS NOT NULL", name="whole_ends"),
         currency_form(),
         in_order("starts_on", "ends_on"),
         list_index("invoice_schedules"),
@@ -174,6 +186,7 @@ class InvoiceSchedule(Versioned, TenantRecord):
     kind: Mapped[str] = mapped_column(String(16))
     currency: Mapped[str] = mapped_column(String(3))
     amount: Mapped[Decimal]
+    total: Mapped[Decimal | None]
     starts_on: Mapped[dt.date]
     next_period: Mapped[dt.date | None]
     ends_on: Mapped[dt.date | None]

@@ -9,35 +9,39 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     CheckConstraint,
     Index,
     LargeBinary,
+    Numeric,
     SmallInteger,
     String,
     UniqueConstraint,
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.db.base import SoftDeletable, TenantRecord, Versioned, belongs_to
 from models.db.constraints import (
     USER_AGENT_LENGTH,
-    amount_with_currency,
     at_least,
     currency_form,
-    day_index,
     digest_form,
     in_order,
     index,
+    json_array,
+    json_object,
     list_index,
     not_blank,
     purge_index,
+    tax_of_item,
 )
-from models.states import CONTRACT, PROPOSAL
+from models.states import PROPOSAL
 
 SIGNATURE_METHODS = ("typed", "drawn", "recorded")
 # A drawn signature is a PNG of at most so many bytes, kept as a data URL: base64 makes four
@@ -57,6 +61,11 @@ class Proposal(Versioned, SoftDeletable, TenantRecord):
     when it is sent. `engagement_id` is an engagement the signature shall add to, another company's
     only where staff said so (`allow_other_company`); `converted_engagement_id` is the one it did
     become part of.
+
+    `total` is net of the discount: what the client gets without choosing anything, and once it is
+    signed what they chose. `has_choices` says that some item can be chosen or its quantity set;
+    `sections` are the texts before the items, `billing` how it is invoiced (rulings.md, *Choices*
+    and *Terms*).
     """
 
     __tablename__ = "proposals"
@@ -74,6 +83,9 @@ class Proposal(Versioned, SoftDeletable, TenantRecord):
         not_blank(),
         PROPOSAL.check(),
         at_least(0, "total"),
+        at_least(0, "discount"),
+        json_array("sections"),
+        json_object("billing"),
         at_least(1, "version"),
         currency_form(),
         digest_form("content_sha256"),
@@ -113,6 +125,10 @@ class Proposal(Versioned, SoftDeletable, TenantRecord):
     status: Mapped[str] = mapped_column(String(16), server_default="draft", default="draft")
     currency: Mapped[str] = mapped_column(String(3))
     total: Mapped[Decimal] = mapped_column(server_default=text("0"), default=Decimal(0))
+    discount: Mapped[Decimal] = mapped_column(server_default=text("0"), default=Decimal(0))
+    has_choices: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
+    sections: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
+    billing: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     notes: Mapped[str | None]
     valid_until: Mapped[dt.datetime | None]
     valid_until_by_default: Mapped[bool] = mapped_column(
@@ -137,7 +153,11 @@ class Proposal(Versioned, SoftDeletable, TenantRecord):
 
 
 class ProposalItem(TenantRecord):
-    """One line of a proposal; the signature turns each into a project."""
+    """One line of a proposal; the signature turns each that is chosen into a project.
+
+    Where there are bounds, the client sets the quantity; an optional one is left out unless they
+    choose it. One that says no tax has the organization's.
+    """
 
     __tablename__ = "proposal_items"
     noun = "proposal_item"
@@ -147,6 +167,10 @@ class ProposalItem(TenantRecord):
         not_blank(),
         at_least(0, "price"),
         at_least(1, "quantity"),
+        at_least(1, "min_quantity"),
+        in_order("quantity", "max_quantity"),
+        in_order("min_quantity", "quantity"),
+        *tax_of_item(),
         at_least(0, "total"),
         at_least(0, "position"),
         index("proposal_items", "proposal_id", "position"),
@@ -160,6 +184,11 @@ class ProposalItem(TenantRecord):
     description: Mapped[str | None]
     price: Mapped[Decimal]
     quantity: Mapped[int] = mapped_column(server_default=text("1"), default=1)
+    optional: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
+    min_quantity: Mapped[int | None]
+    max_quantity: Mapped[int | None]
+    tax_category: Mapped[str | None] = mapped_column(String(16))
+    tax_rate: Mapped[Decimal | None] = mapped_column(Numeric(5, 2))
     total: Mapped[Decimal]
 
 
@@ -231,78 +260,12 @@ class SigningLink(TenantRecord):
     undeliverable_reason: Mapped[str | None]
 
 
-class Contract(Versioned, SoftDeletable, TenantRecord):
-    """An agreement with a client: a proposal's own, signed with it, or one that stands alone.
-
-    `content` is what was signed where it stands alone, as canonical JSON. `renews_id` names the
-    contract whose next term it is.
-    """
-
-    __tablename__ = "contracts"
-    noun = "contract"
-    __table_args__ = (
-        belongs_to("proposal_id", "proposals", ondelete="SET NULL"),
-        belongs_to("deal_id", "deals", ondelete="SET NULL"),
-        belongs_to("client_company_id", "client_companies", ondelete="SET NULL"),
-        belongs_to("contact_id", "contacts", ondelete="SET NULL"),
-        belongs_to("renews_id", "contracts", ondelete="SET NULL"),
-        UniqueConstraint("organization_id", "number"),
-        UniqueConstraint("organization_id", "proposal_id"),
-        not_blank(),
-        CONTRACT.check(),
-        at_least(0, "total_value"),
-        currency_form(),
-        amount_with_currency("total_value"),
-        digest_form("content_sha256"),
-        in_order("start_date", "end_date"),
-        CheckConstraint(
-            "(status = 'signed') = (signed_at IS NOT NULL)", name="signed_at_if_signed"
-        ),
-        CheckConstraint("status <> 'sent' OR sent_at IS NOT NULL", name="sent_at_if_sent"),
-        CheckConstraint(
-            "(status = 'cancelled') = (cancelled_at IS NOT NULL)", name="cancelled_at_if_cancelled"
-        ),
-        at_least(0, "notice_days"),
-        list_index("contracts", live_only=True),
-        list_index("contracts", "status", live_only=True),
-        list_index("contracts", "client_company_id"),
-        index("contracts", "deal_id"),
-        index("contracts", "contact_id"),
-        index("contracts", "end_date", where="deleted_at IS NULL"),
-        day_index("contracts", "end_date", live_only=True),
-        # A contract has one next term.
-        index("contracts", "renews_id", unique=True),
-        purge_index("contracts"),
-    )
-
-    number: Mapped[str] = mapped_column(String(32))
-    name: Mapped[str] = mapped_column(String(255))
-    status: Mapped[str] = mapped_column(String(16), server_default="draft", default="draft")
-    proposal_id: Mapped[UUID | None]
-    deal_id: Mapped[UUID | None]
-    client_company_id: Mapped[UUID | None]
-    contact_id: Mapped[UUID | None]
-    body: Mapped[str | None]
-    content_sha256: Mapped[str | None] = mapped_column(String(64))
-    currency: Mapped[str | None] = mapped_column(String(3))
-    total_value: Mapped[Decimal | None]
-    start_date: Mapped[dt.date | None]
-    end_date: Mapped[dt.date | None]
-    auto_renew: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
-    notice_days: Mapped[int | None] = mapped_column(SmallInteger)
-    owner_id: Mapped[str | None] = mapped_column(String(255))
-    renews_id: Mapped[UUID | None]
-    content: Mapped[str | None]
-    sent_at: Mapped[dt.datetime | None]
-    signed_at: Mapped[dt.datetime | None]
-    cancelled_at: Mapped[dt.datetime | None]
-
-
 class Signature(TenantRecord):
     """The evidence of one signature. Append-only.
 
     A client's own carries everything; one that staff recorded for the client (`recorded_by`)
-    carries what staff knew, and says so.
+    carries what staff knew, and says so. `selection` is what was chosen (id and quantity of each
+    item), where there was a choice.
     """
 
     __tablename__ = "signatures"
@@ -321,6 +284,7 @@ class Signature(TenantRecord):
             name="complete_unless_recorded",
         ),
         CheckConstraint("octet_length(data) <= 1048576", name="data_size"),
+        json_array("selection"),
         not_blank("signer_name"),
         digest_form("content_sha256"),
         list_index("signatures"),
@@ -343,6 +307,7 @@ class Signature(TenantRecord):
     content_sha256: Mapped[str] = mapped_column(String(64))
     signed_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     recorded_by: Mapped[str | None] = mapped_column(String(255))
+    selection: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
 
 
 class SignedDocument(TenantRecord):

@@ -39,6 +39,19 @@ def in_order(first: str, last: str) -> CheckConstraint:
     return CheckConstraint(f"{last} >= {first}", name=f"{last}_not_before_{first}")
 
 
+def tax_of_item() -> tuple[CheckConstraint, ...]:
+    """A category of tax with its rate in percent; neither of them, or both."""
+    return (
+        CheckConstraint(
+            "tax_category IN ('standard', 'reduced', 'zero', 'exempt', 'reverse_charge')",
+            name="tax_category_known",
+        ),
+        CheckConstraint("(tax_category IS NULL) = (tax_rate IS NULL)", name="tax_is_whole"),
+        at_least(0, "tax_rate"),
+        at_most(100, "tax_rate"),
+    )
+
+
 def digest_form(column: str) -> CheckConstraint:
     """A SHA-256 in lower-case hexadecimal."""
     return CheckConstraint(f"{column} ~ '^[0-9a-f]{{64}}$'", name=f"{column}_form")

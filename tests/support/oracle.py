@@ -31,20 +31,24 @@ RULES = {
         WHERE p.organization_id = %(organization_id)s AND p.status = 'signed'
           AND (SELECT count(*) FROM orders o WHERE o.organization_id = p.organization_id
                AND o.proposal_id = p.id AND o.id = p.converted_order_id) <> 1""",
-    "a signed proposal without a project for each item": """
+    "a signed proposal without a project for each item that was chosen": """
         SELECT i.id FROM proposals p JOIN proposal_items i
           ON i.organization_id = p.organization_id AND i.proposal_id = p.id
+        JOIN signatures s ON s.organization_id = p.organization_id AND s.proposal_id = p.id
         WHERE p.organization_id = %(organization_id)s AND p.status = 'signed'
           AND (SELECT count(*) FROM projects r WHERE r.organization_id = p.organization_id
-               AND r.proposal_item_id = i.id) <> 1""",
+               AND r.proposal_item_id = i.id)
+            <> coalesce(s.selection @> jsonb_build_array(jsonb_build_object('id', i.id)),
+                        true)::int""",
     "a project from a proposal without 1 conversation": """
         SELECT r.id FROM projects r
         WHERE r.organization_id = %(organization_id)s AND r.proposal_item_id IS NOT NULL
           AND (SELECT count(*) FROM conversations c WHERE c.organization_id = r.organization_id
                AND c.project_id = r.id) <> 1""",
-    "an order without 1 first invoice": """
-        SELECT o.id FROM orders o
-        WHERE o.organization_id = %(organization_id)s
+    "an order that is billed at once without 1 first invoice": """
+        SELECT o.id FROM orders o JOIN proposals p
+          ON p.organization_id = o.organization_id AND p.id = o.proposal_id
+        WHERE o.organization_id = %(organization_id)s AND p.billing IS NULL
           AND (SELECT count(*) FROM invoices i WHERE i.organization_id = o.organization_id
                AND i.order_id = o.id) <> 1""",
     "a signature without 1 signed document": """

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from flask import request
 
 from webapp.auth.credentials import signing_link_context
@@ -14,7 +17,12 @@ from webapp.services.sales.sending import mark_opened
 
 
 def evidence_of_request(
-    signer_name: str, signer_email: str, method: str, data: str, content_sha256: str
+    signer_name: str,
+    signer_email: str,
+    method: str,
+    data: str,
+    content_sha256: str,
+    selection: Sequence[Mapping[str, Any]] | None = None,
 ) -> Evidence:
     """The evidence of the client's own signature: what they sent, and where it came from."""
     languages = request.accept_languages.values()
@@ -29,6 +37,7 @@ def evidence_of_request(
         ip=request.remote_addr,
         user_agent=user_agent(),
         content_sha256=content_sha256,
+        selection=selection,
     )
 
 

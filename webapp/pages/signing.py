@@ -21,7 +21,8 @@ from webapp.extensions import limit_anybody
 from webapp.http.errors import flatten
 from webapp.http.signing_link import evidence_of_request, opened_by_link
 from webapp.http.wait import DEFAULT_SECONDS, done_within, unless_it_fails
-from webapp.schemas.sales import DeclineIn, PublicSigningResult, SignIn
+from webapp.schemas.sales import DeclineIn
+from webapp.schemas.signing import PublicSigningResult, SignIn
 from webapp.services.common.exceptions import (
     Conflict,
     ContentChanged,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from marshmallow import fields
 
 from webapp.schemas.common import Moment
-from webapp.schemas.sales import ItemOut, OrderBrief
+from webapp.schemas.sales import SoldItemOut
+from webapp.schemas.signing import OrderBrief
 
 
-class OrderItemOut(ItemOut):
+class OrderItemOut(SoldItemOut):
     """One line of an order; `project_id` is the project that delivers it."""
 
     project_id = fields.UUID(allow_none=True)

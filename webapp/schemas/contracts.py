@@ -25,7 +25,8 @@ from webapp.schemas.common import (
     text,
 )
 from webapp.schemas.crm import CompanyBrief, ContactBrief
-from webapp.schemas.sales import JobBrief
+from webapp.schemas.signing import JobBrief
+from webapp.schemas.terms import TermsIn, TermsOut
 
 
 class ContractChange(Input):
@@ -38,6 +39,7 @@ class ContractChange(Input):
     deal_id = reference()
     currency = Currency(allow_none=True)
     total_value = Money(allow_none=True)
+    billing = fields.Nested(TermsIn, allow_none=True, metadata={"x-depends-on": "total_value"})
     start_date = Day(allow_none=True)
     end_date = Day(allow_none=True)
     auto_renew = flag()
@@ -77,6 +79,7 @@ class ContractOut(Output):
     owner_id = fields.String(allow_none=True)
     currency = Currency(allow_none=True)
     total_value = Money(allow_none=True)
+    billing = fields.Nested(TermsOut, allow_none=True)
     start_date = Day(allow_none=True)
     end_date = Day(allow_none=True)
     is_ending_soon = fields.Boolean()

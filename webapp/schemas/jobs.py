@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import fields
 
 from webapp.schemas.common import Moment, Output
-from webapp.schemas.sales import JobBrief
+from webapp.schemas.signing import JobBrief
 
 
 class AttemptOut(Output):

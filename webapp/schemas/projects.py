@@ -27,7 +27,7 @@ from webapp.schemas.common import (
     text,
 )
 from webapp.schemas.engagements import EngagementOut
-from webapp.schemas.sales import EngagementBrief
+from webapp.schemas.signing import EngagementBrief
 
 
 class _ProjectFields(Input):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from marshmallow import fields, validate
+from typing import Any
 
-from models.sales import MAX_DRAWING_LENGTH
-from models.states import ENGAGEMENT, ORDER, PROPOSAL
+from marshmallow import fields, validate, validates_schema
+
+from models.states import PROPOSAL
 from webapp.schemas.common import (
     EMAIL,
     NAME_LENGTH,
@@ -25,9 +26,14 @@ from webapp.schemas.common import (
     text,
 )
 from webapp.schemas.crm import CompanyBrief, ContactBrief
-from webapp.schemas.engagements import ProjectBrief
+from webapp.schemas.taxes import TaxCategory, TaxRate, check_tax
+from webapp.schemas.terms import TermsIn, TermsOut
 
 MAX_ITEMS = 200
+MAX_SECTIONS = 50
+MAX_QUANTITY = 100_000
+_QUANTITY = validate.Range(1, MAX_QUANTITY)
+_BOUND = {"x-depends-on": "quantity"}
 
 
 class CompanyInline(Input):
@@ -49,15 +55,37 @@ class ContactInline(Input):
 
 
 class ItemIn(Input):
+    """An item; with bounds the client sets its quantity, and an `optional` one they choose."""
+
     name = name(required=True)
     description = text()
     price = Money(required=True)
-    quantity = WholeNumber(load_default=1, validate=validate.Range(1, 100_000))
+    quantity = WholeNumber(load_default=1, validate=_QUANTITY)
     service_id = reference()
+    optional = flag(load_default=False)
+    min_quantity = WholeNumber(allow_none=True, validate=_QUANTITY, metadata=_BOUND)
+    max_quantity = WholeNumber(allow_none=True, validate=_QUANTITY, metadata=_BOUND)
+    tax_category = TaxCategory(metadata={"x-depends-on": "tax_rate"})
+    tax_rate = TaxRate(metadata={"x-depends-on": "tax_category"})
+
+    @validates_schema
+    def check(self, data: dict[str, Any], **_: Any) -> None:
+        check_tax(data, "tax_category", "tax_rate")
+
+
+class SectionIn(Input):
+    """A text of the offer before its items; `body` is Markdown."""
+
+    title = name(required=True)
+    body = text(allow_none=False, load_default="")
 
 
 class ProposalChange(Input):
-    """The fields of a draft; `items`, when given, replace all its items."""
+    """The fields of a draft; `items`, when given, replace all its items.
+
+    `discount` is taken off what the items come to; `billing` says how that is invoiced, at once
+    where it is not said.
+    """
 
     name = name()
     currency = Currency()
@@ -73,6 +101,9 @@ class ProposalChange(Input):
         metadata={"description": "Let it go into an engagement of another company."}
     )
     items = fields.List(fields.Nested(ItemIn), validate=validate.Length(max=MAX_ITEMS))
+    discount = Money(metadata={"x-depends-on": "items"})
+    sections = fields.List(fields.Nested(SectionIn), validate=validate.Length(max=MAX_SECTIONS))
+    billing = fields.Nested(TermsIn, allow_none=True)
 
 
 class ProposalCreate(ProposalChange):
@@ -80,7 +111,9 @@ class ProposalCreate(ProposalChange):
     currency = Currency(required=True)
 
 
-class ItemOut(Output):
+class SoldItemOut(Output):
+    """What the lines of a proposal and of an order have in common."""
+
     id = fields.UUID()
     name = fields.String()
     description = fields.String(allow_none=True)
@@ -88,6 +121,19 @@ class ItemOut(Output):
     quantity = fields.Integer()
     total = Money()
     service_id = fields.UUID(allow_none=True)
+    tax_category = fields.String(allow_none=True)
+    tax_rate = fields.String(allow_none=True)
+
+
+class ItemOut(SoldItemOut):
+    optional = fields.Boolean()
+    min_quantity = fields.Integer(allow_none=True)
+    max_quantity = fields.Integer(allow_none=True)
+
+
+class SectionOut(Output):
+    title = fields.String()
+    body = fields.String()
 
 
 class DeliveryOut(Output):
@@ -109,6 +155,10 @@ class ProposalOut(Output):
     status_id = StateNumber(PROPOSAL)
     currency = Currency()
     total = Money()
+    discount = Money()
+    has_choices = fields.Boolean()
+    sections = fields.List(fields.Nested(SectionOut))
+    billing = fields.Nested(TermsOut, allow_none=True)
     valid_until = Moment(allow_none=True)
     notes = fields.String(allow_none=True)
     client_company_id = fields.UUID(allow_none=True)
@@ -147,179 +197,3 @@ class ResendIn(Input):
 
 class DeclineIn(Input):
     reason = reason(required=True)
-
-
-class RecordSignatureIn(Input):
-    """What staff know of a signature they record; everything is optional (S 7e)."""
-
-    signer_name = name()
-    signer_email = PlainText(allow_none=True, validate=EMAIL)
-    content_sha256 = PlainText(validate=validate.Regexp(r"^[0-9a-f]{64}$"))
-
-
-class SignatureMark(Input):
-    """A name of up to 255 characters, or a PNG of up to 500 kB as a data URL."""
-
-    method = PlainText(required=True, validate=validate.OneOf(["typed", "drawn"]))
-    data = PlainText(required=True, validate=validate.Length(1, MAX_DRAWING_LENGTH))
-
-
-class SignIn(Input):
-    """The client's own signature."""
-
-    signer_name = name(required=True)
-    signer_email = PlainText(required=True, validate=EMAIL)
-    consent = fields.Boolean(
-        required=True,
-        truthy={True},
-        falsy={False},
-        validate=validate.Equal(True, error="Sign only if you agree: send true."),
-    )
-    signature = fields.Nested(SignatureMark, required=True)
-    content_sha256 = PlainText(required=True, validate=validate.Regexp(r"^[0-9a-f]{64}$"))
-
-
-class OrderBrief(Output):
-    id = fields.UUID()
-    number = fields.String()
-    engagement_id = fields.UUID()
-    proposal_id = fields.UUID(allow_none=True)
-    status = StateLabel(ORDER)
-    status_id = StateNumber(ORDER)
-    total = Money()
-    currency = Currency()
-
-
-class EngagementBrief(Output):
-    id = fields.UUID()
-    name = fields.String()
-    status = StateLabel(ENGAGEMENT)
-    status_id = StateNumber(ENGAGEMENT)
-
-
-class JobBrief(Output):
-    id = fields.UUID()
-    kind = fields.String()
-    state = fields.String()
-    created_at = Moment()
-
-
-class SigningResult(Output):
-    """What signing created (S 7e)."""
-
-    proposal = fields.Nested(ProposalOut)
-    engagement = fields.Nested(EngagementBrief, allow_none=True)
-    projects = fields.List(fields.Nested(ProjectBrief))
-    order = fields.Nested(OrderBrief, allow_none=True)
-
-
-class SigningAccepted(Output):
-    """The signature is recorded; the job carries it out.
-
-    `proposal` is null where it could not be read any more after the signature was recorded.
-    """
-
-    proposal = fields.Nested(ProposalOut, allow_none=True)
-    job = fields.Nested(JobBrief)
-
-
-class PublicParty(Output):
-    name = fields.String()
-
-
-class PublicItem(Output):
-    name = fields.String()
-    description = fields.String()
-    price = fields.String()
-    quantity = fields.Integer()
-    total = fields.String()
-
-
-class PublicContact(Output):
-    first_name = fields.String()
-    last_name = fields.String()
-    email = fields.String()
-
-
-class PublicProposalOut(Output):
-    """What the client may read: the frozen content and how things stand."""
-
-    number = fields.String()
-    version = fields.Integer()
-    name = fields.String()
-    status = StateLabel(PROPOSAL)
-    status_id = StateNumber(PROPOSAL)
-    currency = Currency()
-    total = fields.String()
-    notes = fields.String()
-    valid_until = Moment(allow_none=True)
-    sent_at = Moment()
-    signed_at = Moment(allow_none=True)
-    organization = fields.Nested(PublicParty)
-    client = fields.Nested(PublicParty)
-    contact = fields.Nested(PublicContact)
-    items = fields.List(fields.Nested(PublicItem))
-    content_sha256 = fields.String()
-    consent_text = fields.String()
-
-
-class PublicSigningResult(Output):
-    proposal = fields.Nested(PublicProposalOut)
-    engagement = fields.Nested(EngagementBrief, allow_none=True)
-    projects = fields.List(fields.Nested(ProjectBrief))
-    order = fields.Nested(OrderBrief, allow_none=True)
-
-
-class PublicSigningAccepted(Output):
-    """As `SigningAccepted`, for the client who holds the link."""
-
-    proposal = fields.Nested(PublicProposalOut, allow_none=True)
-    job = fields.Nested(JobBrief)
-
-
-class CertificateOut(Output):
-    """The evidence of a signature, and of the document made of it."""
-
-    id = fields.UUID()
-    proposal_id = fields.UUID()
-    version = fields.Integer()
-    signer_name = fields.String()
-    signer_email = fields.String(allow_none=True)
-    method = fields.String()
-    consent_text = fields.String(allow_none=True)
-    consent_version = fields.String(allow_none=True)
-    locale = fields.String(allow_none=True)
-    ip = fields.String(allow_none=True)
-    user_agent = fields.String(allow_none=True)
-    content_sha256 = fields.String()
-    signed_at = Moment()
-    recorded_by = fields.String(allow_none=True)
-    document_sha256 = fields.String(allow_none=True)
-
-
-class VerificationOut(Output):
-    """What is on record under a document's SHA-256."""
-
-    sha256 = fields.String()
-    kind = fields.String(validate=validate.OneOf(["signed document", "proposal content"]))
-    organization = fields.String()
-    proposal_number = fields.String()
-    proposal_name = fields.String()
-    version = fields.Integer()
-    signer_name = fields.String()
-    signed_at = Moment()
-
-
-class PreviewItem(Output):
-    name = fields.String()
-    phase = fields.String()
-    phase_id = fields.Integer()
-
-
-class SigningPreview(Output):
-    """Exactly what signing would create."""
-
-    engagement = fields.Nested(EngagementBrief)
-    creates_engagement = fields.Boolean()
-    projects = fields.List(fields.Nested(PreviewItem))
-    order = fields.Nested(OrderBrief)

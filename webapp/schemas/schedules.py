@@ -73,7 +73,10 @@ class ShareOut(Output):
 
 
 class ScheduleOut(Output):
-    """A schedule; `next_period` is the day on which its next invoice is drafted."""
+    """A schedule; `next_period` is the day on which its next invoice is drafted.
+
+    `total` is what all its periods come to, where a whole is billed in periods.
+    """
 
     id = fields.UUID()
     engagement_id = fields.UUID()
@@ -82,6 +85,7 @@ class ScheduleOut(Output):
     kind = fields.String()
     currency = Currency()
     amount = Money()
+    total = Money(allow_none=True)
     starts_on = Day()
     ends_on = Day(allow_none=True)
     shares = fields.List(fields.Nested(ShareOut))

@@ -9,8 +9,8 @@ from flask import request
 from marshmallow import fields, validate
 from webargs.fields import DelimitedList
 
+from models.contracts import Contract
 from models.db.tenancy import current_principal
-from models.sales import Contract
 from models.states import CONTRACT
 from webapp.api.framework.operations import ApiBlueprint
 from webapp.api.framework.resource import Resource
@@ -26,7 +26,7 @@ from webapp.schemas.contracts import (
     ContractSigned,
     ContractSigningAccepted,
 )
-from webapp.schemas.sales import RecordSignatureIn
+from webapp.schemas.signing import RecordSignatureIn
 from webapp.services.common.exceptions import (
     AlreadySigned,
     Conflict,

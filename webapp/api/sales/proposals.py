@@ -18,14 +18,17 @@ from webapp.http.responses import ApiResponse
 from webapp.http.wait import wait_for_result
 from webapp.schemas.common import NAME_LENGTH, PlainText, StateIn, reference
 from webapp.schemas.sales import (
-    CertificateOut,
     DeclineIn,
     ProposalChange,
     ProposalCreate,
     ProposalOut,
-    RecordSignatureIn,
     ResendIn,
     SentProposalOut,
+)
+from webapp.schemas.signing import (
+    CertificateOut,
+    PreviewIn,
+    RecordSignatureIn,
     SigningAccepted,
     SigningPreview,
     SigningResult,
@@ -143,12 +146,14 @@ def _sent(proposal_id: UUID, link_id: UUID) -> ApiResponse:
     "POST",
     "/<uuid:proposal_id>/preview-signature",
     permission="sales:read",
+    body=PreviewIn,
+    body_required=False,
     out=SigningPreview,
     errors=(AlreadySigned, InvalidTransition, Expired),
 )
-def preview_proposal_signature(proposal_id: UUID) -> dict[str, Any]:
+def preview_proposal_signature(body: dict[str, Any], proposal_id: UUID) -> dict[str, Any]:
     """Show exactly what signing would create, and create nothing"""
-    return preview_signature(proposal_id)
+    return preview_signature(proposal_id, body.get("selection"))
 
 
 def signing_result(accepted: dict[str, Any]) -> dict[str, Any]:
@@ -195,6 +200,7 @@ def sign(
         ip=request.remote_addr,
         user_agent=user_agent(),
         recorded_by=current_principal().label[:NAME_LENGTH],
+        selection=body.get("selection"),
     )
     signed = sign_proposal(proposal_id, evidence, expected_row_version=expected_row_version)
     job = SigningAccepted().dump({"job": signed.job})["job"]

@@ -13,8 +13,8 @@ from webapp.extensions import limit_anybody
 from webapp.http.responses import ApiResponse
 from webapp.http.signing_link import evidence_of_request, opened_by_link
 from webapp.http.wait import wait_for_result
-from webapp.schemas.sales import (
-    DeclineIn,
+from webapp.schemas.sales import DeclineIn
+from webapp.schemas.signing import (
     PublicProposalOut,
     PublicSigningAccepted,
     PublicSigningResult,
@@ -112,6 +112,7 @@ def sign_public_proposal(body: dict[str, Any], token: str) -> ApiResponse:
             body["signature"]["method"],
             body["signature"]["data"],
             body["content_sha256"],
+            body.get("selection"),
         )
     )
     job = PublicSigningAccepted().dump({"job": signed.job})["job"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from webapp.api.framework.operations import ApiBlueprint
 from webapp.extensions import limiter
-from webapp.schemas.sales import VerificationOut
+from webapp.schemas.signing import VerificationOut
 from webapp.services.common.exceptions import NotFound
 from webapp.services.sales.verification import verify_document
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -27,7 +27,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a schedule says, whether it is kept already or not."""
+    """What a schedule says, whether it is kept already or not.
+
+    Each period of a recurring kind has the `amount`, unless they share a `total`: then it is split
+    among them to the cent, the larger ones first.
+    """
 
     kind: str
     name: str
@@ -36,6 +40,7 @@ class Plan:
     ends_on: dt.date | None = None
     shares: Sequence[Any] = ()
     hours: Decimal | None = None
+    total: Decimal | None = None
 
     def parts(self) -> Iterator[Part]:
         """All invoices in the order of their days; without end for a recurring kind without one."""
@@ -63,15 +68,24 @@ class Plan:
         return sorted(parts, key=lambda part: part.on)
 
     def _periods(self) -> Iterator[Part]:
-        for n in itertools.count():
-            first = add_months(self.starts_on, n * MONTHS[self.kind])
-            if first is None or (self.ends_on is not None and first > self.ends_on):
-                return
+        firsts: Iterable[dt.date] = self._first_days()
+        amounts: Iterable[Decimal] = itertools.repeat(self.amount)
+        if self.total is not None:
+            firsts = list(firsts)
+            amounts = split(self.total, [Decimal(1)] * len(firsts))
+        for n, (first, amount) in enumerate(zip(firsts, amounts, strict=False)):
             following = add_months(self.starts_on, (n + 1) * MONTHS[self.kind])
             last = (following or dt.date.max) - dt.timedelta(days=1)
             hours = f", {self.hours.normalize():f} hours" if self.hours is not None else ""
             told = f"{self.name[:200]}{hours}, {first.isoformat()} to {last.isoformat()}"
-            yield Part(first, self.amount, told)
+            yield Part(first, amount, told)
+
+    def _first_days(self) -> Iterator[dt.date]:
+        for n in itertools.count():
+            first = add_months(self.starts_on, n * MONTHS[self.kind])
+            if first is None or (self.ends_on is not None and first > self.ends_on):
+                return
+            yield first
 
 
 def add_months(day: dt.date, months: int) -> dt.date | None:

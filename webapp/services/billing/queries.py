@@ -27,6 +27,8 @@ ORDERS = RecordQuery(
             price=cast(OrderItem.price, Text),
             quantity=OrderItem.quantity,
             total=cast(OrderItem.total, Text),
+            tax_category=OrderItem.tax_category,
+            tax_rate=cast(OrderItem.tax_rate, Text),
             service_id=OrderItem.service_id,
             project_id=OrderItem.project_id,
         )

@@ -14,14 +14,14 @@ from uuid import UUID
 
 from sqlalchemy import exists, select
 
-from models.billing import Invoice, InvoiceLine, InvoiceSchedule, Order
+from models.billing import Invoice, InvoiceSchedule, Order, OrderItem
 from models.db.base import TenantRecord, db, uuid7
 from models.db.inserts import insert_records
 from models.db.tenancy import current_organization_id
 from models.engagements import Engagement
 from webapp.services.activity.events import record_activity
+from webapp.services.billing.drafts import Client, drafted
 from webapp.services.billing.plans import MONTHS, Part, Plan
-from webapp.services.billing.totals import totals_of
 from webapp.services.common.exceptions import Conflict, Invalid
 from webapp.services.common.reads import RecordQuery, equals
 from webapp.services.common.writes import (
@@ -84,6 +84,8 @@ def update_schedule(
     when a whole of which parts are invoiced would get another amount.
     """
     schedule = _lock_living(invoice_schedule_id, expected_row_version)
+    if schedule.total is not None and not values.keys().isdisjoint(("amount", "ends_on")):
+        raise Conflict("This bills a whole in its periods; end the schedule and make another.")
     is_whole = schedule.kind not in MONTHS
     if is_whole and "amount" in values and values["amount"] != schedule.amount:
         invoiced = select(
@@ -136,7 +138,7 @@ def preview(invoice_schedule_id: UUID, count: int) -> list[dict[str, Any]]:
     row = SCHEDULES.get(invoice_schedule_id)
     if row["ended_at"] is not None or row["next_period"] is None:
         return []
-    names = ("kind", "name", "amount", "starts_on", "ends_on", "shares", "hours")
+    names = ("kind", "name", "amount", "total", "starts_on", "ends_on", "shares", "hours")
     plan = Plan(**{name: row[name] for name in names})
     due = (part for part in plan.parts() if part.on >= row["next_period"])
     return [
@@ -169,6 +171,7 @@ def draft_due_invoices() -> bool:
         .with_for_update(of=InvoiceSchedule, skip_locked=True)
         .limit(BATCH)
     ).all()
+    orders = _orders_of([schedule for schedule, _ in due])
     for schedule, engagement in due:
         if engagement.status in ("completed", "cancelled"):
             _end(schedule)
@@ -177,7 +180,7 @@ def draft_due_invoices() -> bool:
         while schedule.next_period is not None and schedule.next_period <= day:
             parts = plan.on(schedule.next_period)
             if engagement.status == "active" and parts:
-                _draft(schedule, engagement, parts)
+                _draft(schedule, engagement, parts, orders)
             schedule.next_period = plan.after(schedule.next_period)
         touch(schedule)
     return len(due) == BATCH
@@ -193,47 +196,43 @@ def plan_of(schedule: InvoiceSchedule) -> Plan:
         ends_on=schedule.ends_on,
         shares=schedule.shares or (),
         hours=schedule.hours,
+        total=schedule.total,
     )
 
 
-def _draft(schedule: InvoiceSchedule, engagement: Engagement, parts: Sequence[Part]) -> None:
-    tax = default_tax()
-    lines = [
-        {
-            "name": part.name,
-            "quantity": Decimal(1),
-            "unit": "flat",
-            "price": part.amount,
-            "tax_category": tax["category"],
-            "tax_rate": Decimal(tax["rate"]),
-            "total": part.amount,
-        }
-        for part in parts
-    ]
-    sums = totals_of(lines)
-    assert schedule.next_period is not None
-    invoice = create(
-        Invoice(
-            id=uuid7(),
-            engagement_id=engagement.id,
-            client_company_id=engagement.client_company_id,
-            contact_id=engagement.contact_id,
-            order_id=schedule.order_id,
-            schedule_id=schedule.id,
-            period=schedule.next_period.isoformat(),
-            currency=schedule.currency,
-            subtotal=sums.subtotal,
-            tax=sums.tax,
-            total=sums.total,
-        ),
-        metadata={"schedule": schedule.name, "period": schedule.next_period.isoformat()},
+def _draft(
+    schedule: InvoiceSchedule, engagement: Engagement, parts: Sequence[Part], orders: _Orders
+) -> None:
+    """Draft what is due; what is billed of an order says and is taxed as its items."""
+    sold, discount = orders.get(schedule.order_id, ((), Decimal(0)))
+    client = Client(engagement.client_company_id, engagement.contact_id)
+    invoice, lines = drafted(schedule, client, parts, default_tax(), sold, discount)
+    create(invoice, metadata={"schedule": schedule.name, "period": invoice.period})
+    insert_records(lines)
+
+
+_Orders = Mapping[UUID | None, tuple[Sequence[OrderItem], Decimal]]
+
+
+def _orders_of(schedules: Sequence[InvoiceSchedule]) -> _Orders:
+    """The items and the discount of the orders that these schedules bill; two statements."""
+    ids = [schedule.order_id for schedule in schedules if schedule.order_id is not None]
+    if not ids:
+        return {}
+    organization_id = current_organization_id()
+    items: dict[UUID, list[OrderItem]] = {order_id: [] for order_id in ids}
+    for item in db.session.scalars(
+        select(OrderItem)
+        .where(OrderItem.organization_id == organization_id, OrderItem.order_id.in_(ids))
+        .order_by(OrderItem.position, OrderItem.id)
+    ):
+        items[item.order_id].append(item)
+    discounts = db.session.execute(
+        select(Order.id, Order.discount).where(
+            Order.organization_id == organization_id, Order.id.in_(ids)
+        )
     )
-    insert_records(
-        [
-            InvoiceLine(id=uuid7(), invoice_id=invoice.id, position=n, **line)
-            for n, line in enumerate(lines)
-        ]
-    )
+    return {row.id: (items[row.id], row.discount) for row in discounts}
 
 
 def _shares(values: dict[str, Any]) -> list[dict[str, str]]:

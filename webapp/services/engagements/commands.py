@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from models.contracts import Contract
 from models.crm import ClientCompany, Contact, Deal
 from models.db.base import TenantRecord, db, uuid7
 from models.db.queries import Row
@@ -15,7 +16,6 @@ from models.db.tenancy import current_organization_id, current_principal
 from models.engagements import Engagement
 from models.files import FileObject
 from models.projects import Project
-from models.sales import Contract
 from models.states import ENGAGEMENT
 from webapp.services.activity.events import record_activity
 from webapp.services.common.exceptions import Conflict, Invalid, NotFound, StaleVersion

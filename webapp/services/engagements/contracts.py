@@ -8,11 +8,12 @@ from uuid import UUID
 
 from sqlalchemy import delete, select
 
+from models.contracts import Contract
 from models.db.base import db, uuid7
 from models.db.inserts import insert_records
 from models.db.tenancy import current_organization_id
 from models.engagements import Engagement, EngagementContract
-from models.sales import Contract, Proposal
+from models.sales import Proposal
 from webapp.services.activity.events import record_activity
 from webapp.services.common.exceptions import Conflict, Invalid, NotFound
 from webapp.services.common.writes import lock, touch

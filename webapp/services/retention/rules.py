@@ -40,6 +40,7 @@ from models.catalog import (
     ProjectTemplateTask,
     Service,
 )
+from models.contracts import Contract
 from models.conversations import Conversation, Message, ReadMarker
 from models.crm import ClientCompany, Contact, Deal
 from models.engagements import (
@@ -60,7 +61,6 @@ from models.payments import (
 from models.portal import PortalAccess
 from models.projects import Milestone, PhaseChange, Project, Task
 from models.sales import (
-    Contract,
     Proposal,
     ProposalItem,
     ProposalVersion,

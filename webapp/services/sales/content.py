@@ -1,7 +1,8 @@
 """What the client is shown and signs: the frozen content and its fingerprint.
 
 The content is canonical JSON (RFC 8785); its SHA-256 is what the client signs and what the
-certificate prints (sign-flow.md, *Sending*).
+certificate prints (sign-flow.md, *Sending*). A proposal of items and notes alone has the first
+form, which has no `schema`; what says more has `schema: 2`.
 """
 
 from __future__ import annotations
@@ -9,18 +10,21 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import rfc8785
 from sqlalchemy import select
 
+from models.contracts import Contract
 from models.crm import ClientCompany, Contact
 from models.db.base import db
 from models.db.tenancy import current_organization_id
 from models.identity import Organization
-from models.sales import Contract, Proposal, ProposalItem
+from models.sales import Proposal, ProposalItem
 from webapp.services.common.exceptions import Invalid
+from webapp.services.identity.organization import default_tax
 
 CONSENT_VERSION = "1"
 CONSENT_TEXT = (
@@ -95,8 +99,43 @@ def freeze(proposal: Proposal, sent_at: dt.datetime) -> tuple[str, str]:
             for item in items
         ],
     }
+    if is_extended(proposal, items):
+        _extend(content, proposal, items)
     canonical = rfc8785.dumps(content)
     return canonical.decode(), hashlib.sha256(canonical).hexdigest()
+
+
+def is_extended(proposal: Proposal, items: Sequence[ProposalItem]) -> bool:
+    """Whether the content needs schema 2: it says more than items and notes."""
+    return bool(
+        proposal.sections
+        or proposal.discount
+        or proposal.billing
+        or proposal.has_choices
+        or any(item.tax_category for item in items)
+    )
+
+
+def _extend(content: dict[str, Any], proposal: Proposal, items: Sequence[ProposalItem]) -> None:
+    """Add what schema 2 has. An item without a tax of its own gets the organization's for good."""
+    default = default_tax()
+    content |= {
+        "schema": 2,
+        "sections": proposal.sections,
+        "discount": f"{proposal.discount:.2f}",
+        "billing": proposal.billing,
+    }
+    for told, item in zip(content["items"], items, strict=True):
+        if item.tax_category is None:
+            item.tax_category, item.tax_rate = default["category"], Decimal(default["rate"])
+        told |= {
+            "id": str(item.id),
+            "optional": item.optional,
+            "min_quantity": item.min_quantity or item.quantity,
+            "max_quantity": item.max_quantity or item.quantity,
+            "tax_category": item.tax_category,
+            "tax_rate": f"{item.tax_rate:.2f}",
+        }
 
 
 def client_of(offer: Proposal | Contract) -> tuple[ClientCompany | None, Contact | None]:

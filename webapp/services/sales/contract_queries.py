@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Boolean, Date, Integer, and_, cast, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
+from models.contracts import Contract
 from models.engagements import Engagement, EngagementContract
 from models.identity import Organization
-from models.sales import Contract
 from webapp.services.common.reads import (
     Filter,
     RecordQuery,

@@ -7,6 +7,7 @@ the job it leaves behind (sign-flow.md, *Signing*; E, *Creation*).
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
@@ -14,18 +15,24 @@ from uuid import UUID
 import rfc8785
 from sqlalchemy import select
 
+from models.billing import InvoiceSchedule
+from models.contracts import Contract
 from models.db.base import db, uuid7
 from models.db.inserts import insert_together
 from models.db.tenancy import current_organization_id, current_principal
 from models.engagements import Engagement, EngagementContract
 from models.identity import Organization
 from models.portal import PortalAccess
-from models.sales import Contract, Signature
+from models.sales import Signature
 from models.states import CONTRACT
 from webapp.services.activity.events import record_activity
+from webapp.services.billing.drafts import Client, drafted
+from webapp.services.billing.schedules import plan_of
+from webapp.services.billing.terms import scheduled
 from webapp.services.common.exceptions import AlreadySigned, ContentChanged, Invalid
 from webapp.services.common.writes import lock, move, now, today
 from webapp.services.crm.deals import win_deal
+from webapp.services.identity.organization import default_tax
 from webapp.services.jobs.enqueue import enqueue
 from webapp.services.sales.content import client_name, client_of
 from webapp.services.sales.contracts import engagements_under
@@ -108,14 +115,16 @@ def freeze_contract(contract: Contract) -> tuple[str, str]:
             "email": contact.email,
         },
     }
+    if contract.billing is not None:
+        content["billing"] = contract.billing
     canonical = rfc8785.dumps(content)
     return canonical.decode(), hashlib.sha256(canonical).hexdigest()
 
 
 def fulfil_contract(signature_id: UUID) -> None:
-    """Open the engagement of a signed contract; a second time finds nothing to do.
+    """Open the engagement of a signed contract and plan its invoices; a second time does nothing.
 
-    One that engagements work under already opens none: it extends them.
+    One that engagements work under already opens none: it extends the first that is open.
     """
     contract = db.session.scalars(
         select(Contract)
@@ -127,8 +136,13 @@ def fulfil_contract(signature_id: UUID) -> None:
         .where(Contract.organization_id == current_organization_id(), Signature.id == signature_id)
         .with_for_update(of=Contract)
     ).one()
-    if engagements_under(contract.id):
-        return
+    under = engagements_under(contract.id)
+    engagement_id = _open_among(under) if under else _open_engagement(contract)
+    if contract.billing is not None and engagement_id is not None:
+        _bill(contract, engagement_id, signature_id)
+
+
+def _open_engagement(contract: Contract) -> UUID:
     company, contact = client_of(contract)
     engagement = Engagement(
         id=uuid7(),
@@ -151,6 +165,54 @@ def fulfil_contract(signature_id: UUID) -> None:
         made.append(PortalAccess(engagement_id=engagement.id, contact_id=contact.id))
     insert_together(made)
     record_activity(engagement, "created", metadata={"contract": contract.number})
+    return engagement.id
+
+
+def _open_among(engagement_ids: Sequence[UUID]) -> UUID | None:
+    """The first of the engagements that takes a schedule; it stays open until this is done."""
+    open_ones = db.session.scalars(
+        select(Engagement.id)
+        .where(
+            Engagement.organization_id == current_organization_id(),
+            Engagement.id.in_(engagement_ids),
+            Engagement.status.in_(("active", "on_hold")),
+            Engagement.deleted_at.is_(None),
+        )
+        .with_for_update(read=True)
+    ).all()
+    return next((each for each in engagement_ids if each in open_ones), None)
+
+
+def _bill(contract: Contract, engagement_id: UUID, signature_id: UUID) -> None:
+    """Plan the contract's invoices, once, and draft what is due; the rest is beat's.
+
+    The schedule has the signature's id: whatever runs twice, there is one.
+    """
+    key = (current_organization_id(), signature_id)
+    if db.session.get(InvoiceSchedule, key) is not None:
+        return
+    assert contract.total_value is not None
+    assert contract.currency is not None
+    begin = max(contract.start_date or today(), today())
+    schedule = InvoiceSchedule(
+        id=signature_id,
+        engagement_id=engagement_id,
+        name=contract.name,
+        currency=contract.currency,
+        **scheduled(contract.billing, contract.total_value, begin),
+    )
+    plan = plan_of(schedule)
+    parts = plan.on(today())
+    schedule.next_period = plan.after(today())
+    made: list[Any] = [schedule]
+    if parts:
+        client = Client(contract.client_company_id, contract.contact_id)
+        invoice, lines = drafted(schedule, client, parts, default_tax())
+        made += [invoice, *lines]
+    insert_together(made)
+    record_activity(schedule, "created", metadata={"contract": contract.number})
+    if parts:
+        record_activity(invoice, "created", metadata={"schedule": schedule.name})
 
 
 def _end_of(contract: Contract) -> Any:

@@ -8,15 +8,16 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from models.contracts import Contract
 from models.crm import ClientCompany, Contact, Deal
 from models.db.base import TenantRecord, db, uuid7
 from models.db.inserts import insert_records
 from models.db.tenancy import current_organization_id, current_principal
 from models.engagements import EngagementContract
-from models.sales import Contract
 from models.states import CONTRACT
 from webapp.services.activity.events import record_activity
 from webapp.services.billing.numbers import next_number
+from webapp.services.billing.terms import kept, names_days
 from webapp.services.common.exceptions import Conflict, Invalid
 from webapp.services.common.writes import (
     change,
@@ -44,6 +45,7 @@ _LASTING = (
 
 def create_contract(values: Mapping[str, Any]) -> Contract:
     """Draw up a contract, the caller's own. Raises Invalid naming the fields."""
+    values = _with_terms(values)
     check_values(values, REFERENCES)
     _check(values)
     contract = Contract(
@@ -67,8 +69,9 @@ def update_contract(
         raise Conflict(
             f"This contract is {CONTRACT.label(contract.status)}; only a draft can be changed."
         )
+    values = _with_terms(values)
     check_values(values, REFERENCES)
-    names = ("total_value", "currency", "start_date", "end_date")
+    names = ("total_value", "currency", "start_date", "end_date", "billing")
     _check({**{name: getattr(contract, name) for name in names}, **values})
     change(contract, values)
     return contract
@@ -130,6 +133,7 @@ def renew_contract(contract_id: UUID, *, expected_row_version: int | None = None
         renews_id=contract.id,
         start_date=term[0],
         end_date=term[1],
+        billing=None if names_days(contract.billing) else contract.billing,
         **{name: getattr(contract, name) for name in _LASTING},
     )
     engagement_ids = engagements_under(contract.id)
@@ -165,11 +169,18 @@ def _free_the_term_before(contract: Contract) -> None:
     contract.renews_id = None
 
 
+def _with_terms(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with their terms as they are kept."""
+    return {**values, "billing": kept(values["billing"])} if "billing" in values else dict(values)
+
+
 def _check(values: Mapping[str, Any]) -> None:
     """Raises Invalid naming the fields that do not go together."""
     errors = {}
     if values.get("total_value") is not None and values.get("currency") is None:
         errors["currency"] = ["Say the currency of total_value."]
+    if values.get("billing") is not None and values.get("total_value") is None:
+        errors["total_value"] = ["Say what the contract is worth, so that it can be billed."]
     start, end = values.get("start_date"), values.get("end_date")
     if start and end and end < start:
         errors["end_date"] = ["This must not be before start_date."]

@@ -11,14 +11,16 @@ from sqlalchemy import delete, func, select
 
 from models.catalog import Service
 from models.crm import ClientCompany, Contact, Deal
-from models.db.base import MAX_MONEY, TenantRecord, db
+from models.db.base import TenantRecord, db
 from models.db.tenancy import current_organization_id, current_principal
 from models.engagements import Engagement
 from models.sales import Proposal, ProposalItem
 from webapp.services.billing.numbers import next_number
+from webapp.services.billing.terms import kept
 from webapp.services.common.exceptions import Conflict, Invalid
 from webapp.services.common.writes import change, check_values, create, lock, trash
 from webapp.services.crm.contacts import own_email
+from webapp.services.sales.choices import check_offer, has_choices
 from webapp.services.sales.content import items_of
 from webapp.services.sales.named_engagement import check_engagement
 
@@ -29,6 +31,12 @@ REFERENCES: dict[str, type[TenantRecord]] = {
     "engagement_id": Engagement,
 }
 
+
+_ITEM = (
+    *("name", "description", "price", "quantity", "service_id"),
+    *("optional", "min_quantity", "max_quantity", "tax_category", "tax_rate"),
+)
+_DEFAULTS = {"quantity": 1, "optional": False}
 
 # What decides whether a proposal can go into the engagement it names.
 PARTIES = ("engagement_id", "client_company_id", "contact_id")
@@ -41,11 +49,10 @@ def create_proposal(values: Mapping[str, Any]) -> Proposal:
     Raises Invalid naming the fields.
     """
     values, items = _resolve(values)
-    total = _total(items or [])
+    values |= _offered(items or [], values.get("discount", Decimal(0)))
     proposal = Proposal(
         organization_id=current_organization_id(),
         owner_id=str(current_principal().subject_id or current_principal().credential_id),
-        total=total,
         **values,
     )
     check_engagement(proposal)
@@ -72,9 +79,11 @@ def update_proposal(
     if any(name in values and values[name] != getattr(proposal, name) for name in PARTIES):
         # What staff said was about that engagement and that client.
         values.setdefault("allow_other_company", False)
-    if items is not None:
-        values["total"] = _total(items)
-    is_replaced = items is not None and _differ(items, items_of([proposal])[proposal.id])
+    stored = items_of([proposal])[proposal.id] if items is not None or "discount" in values else []
+    if items is not None or "discount" in values:
+        offered = [item.__dict__ for item in stored] if items is None else items
+        values |= _offered(offered, values.get("discount", proposal.discount))
+    is_replaced = items is not None and _differ(items, stored)
     change(proposal, values, children=("items",) if is_replaced else ())
     if not values.keys().isdisjoint(DECIDE_ENGAGEMENT):
         check_engagement(proposal)
@@ -85,9 +94,8 @@ def update_proposal(
 
 def _differ(items: Sequence[Mapping[str, Any]], stored: Sequence[ProposalItem]) -> bool:
     """Whether the items given are others than the stored ones, or in another order."""
-    names = ("name", "description", "price", "quantity", "service_id")
-    given = [tuple({"quantity": 1, **item}.get(name) for name in names) for item in items]
-    return given != [tuple(getattr(item, name) for name in names) for item in stored]
+    given = [tuple({**_DEFAULTS, **item}.get(name) for name in _ITEM) for item in items]
+    return given != [tuple(getattr(item, name) for name in _ITEM) for item in stored]
 
 
 def trash_proposal(proposal_id: UUID, *, expected_row_version: int | None = None) -> None:
@@ -105,6 +113,8 @@ def _resolve(
     values = dict(values)
     company, contact = values.pop("client_company", None), values.pop("contact", None)
     items = values.pop("items", None)
+    if "billing" in values:
+        values["billing"] = kept(values["billing"])
     for name, given in (("client_company", company), ("contact", contact)):
         if given is not None and values.get(f"{name}_id") is not None:
             raise Invalid({name: [f"Give either {name} or {name}_id."]})
@@ -186,11 +196,9 @@ def _check_items(items: Sequence[Mapping[str, Any]]) -> None:
             raise Invalid(missing)
 
 
-def _total(items: Sequence[Mapping[str, Any]]) -> Decimal:
-    total = sum((item["price"] * item.get("quantity", 1) for item in items), Decimal(0))
-    if total > MAX_MONEY:
-        raise Invalid({"items": [f"Together they cost more than {MAX_MONEY}."]})
-    return total
+def _offered(items: Sequence[Mapping[str, Any]], discount: Decimal) -> dict[str, Any]:
+    """What follows from items and discount. Raises Invalid naming what does not fit."""
+    return {"total": check_offer(items, discount), "has_choices": has_choices(items)}
 
 
 def _replace_items(proposal: Proposal, items: Sequence[Mapping[str, Any]]) -> None:

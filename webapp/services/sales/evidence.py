@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from models.sales import MAX_DRAWING_BYTES, MAX_DRAWING_LENGTH, MAX_TYPED_LENGTH
 from webapp.services.common.exceptions import Invalid
@@ -11,7 +13,10 @@ from webapp.services.sales.signed_document import is_png_data_url
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Who signed, how, and from where; `recorded_by` is set when staff record it for the client."""
+    """Who signed what, how, and from where; `recorded_by` is set when staff record it.
+
+    `selection` is what was chosen of the proposal (`id`, `quantity`).
+    """
 
     signer_name: str
     signer_email: str | None
@@ -24,6 +29,7 @@ class Evidence:
     user_agent: str | None = None
     content_sha256: str | None = None
     recorded_by: str | None = None
+    selection: Sequence[Mapping[str, Any]] | None = None
 
     def check(self) -> None:
         """Raises Invalid naming `signature.data` for one that is empty, too long or unreadable."""

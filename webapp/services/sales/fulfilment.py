@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
 
-from models.billing import Invoice, InvoiceLine, InvoiceSchedule, Order, OrderItem
+from models.billing import Invoice, InvoiceSchedule, Order, OrderItem
 from models.conversations import Conversation
 from models.crm import ClientCompany, Contact
 from models.db.base import TenantRecord, db, uuid7
@@ -24,15 +23,18 @@ from models.db.tenancy import current_organization_id, current_principal
 from models.engagements import Engagement, EngagementContract
 from models.portal import PortalAccess
 from models.projects import PhaseChange, Project
-from models.sales import Proposal, ProposalItem, Signature
+from models.sales import Proposal, Signature
 from models.states import PHASE
 from webapp.services.activity.events import record_activity
+from webapp.services.billing.drafts import Client, drafted
 from webapp.services.billing.numbers import next_numbers
-from webapp.services.billing.totals import totals_of
+from webapp.services.billing.schedules import plan_of
+from webapp.services.billing.terms import scheduled
 from webapp.services.common.writes import now, today, touch
 from webapp.services.identity.organization import default_tax
 from webapp.services.jobs.enqueue import enqueue
 from webapp.services.projects.plans import planned
+from webapp.services.sales.choices import ChosenItem, choose, kept_before
 from webapp.services.sales.content import client_name, items_of
 from webapp.services.sales.named_engagement import counts, engagement_to_extend, may_look_in
 
@@ -47,7 +49,8 @@ def fulfil_signatures(signature_ids: Sequence[UUID]) -> None:
     items = items_of([promise.proposal for promise in promises])
     accesses: dict[tuple[UUID, UUID], PortalAccess] = {}
     for promise in promises:
-        promise.items = items[promise.proposal.id]
+        selection = kept_before(promise.selection)
+        promise.items = choose(items[promise.proposal.id], selection)
         promise.engagement, promise.is_new = _engagement(promise)
         promise.projects = _projects(promise.engagement, promise.items)
         for access in _access(promise.engagement, promise.proposal, promise.is_new):
@@ -86,12 +89,13 @@ class _Promise:
     contract_id: UUID | None
     proposal: Proposal
     client_name: str
-    items: Sequence[ProposalItem] = ()
+    selection: Sequence[dict[str, Any]] | None
+    items: Sequence[ChosenItem] = ()
     engagement: Engagement = field(init=False)
     is_new: bool = field(init=False)  # and not inserted yet
     projects: Sequence[Project] = ()
     order: Order = field(init=False)
-    invoice: Invoice = field(init=False)
+    invoice: Invoice | None = None
 
 
 def _lock_signed(signature_ids: Sequence[UUID]) -> list[_Promise]:
@@ -104,6 +108,7 @@ def _lock_signed(signature_ids: Sequence[UUID]) -> list[_Promise]:
         select(
             Signature.id,
             Signature.contract_id,
+            Signature.selection,
             Proposal,
             ClientCompany.name.label("company"),
             Contact.first_name,
@@ -137,6 +142,7 @@ def _lock_signed(signature_ids: Sequence[UUID]) -> list[_Promise]:
             row.contract_id,
             row.Proposal,
             client_name(row.company, row.first_name, row.last_name),
+            row.selection,
         )
         for row in found
         if row.Proposal.converted_engagement_id is None
@@ -173,8 +179,8 @@ def _engagement(promise: _Promise) -> tuple[Engagement, bool]:
     return engagement, True
 
 
-def _projects(engagement: Engagement, items: Sequence[ProposalItem]) -> list[Project]:
-    """One project per item, at Kickoff."""
+def _projects(engagement: Engagement, items: Sequence[ChosenItem]) -> list[Project]:
+    """One project per chosen item, at Kickoff."""
     return [
         Project(
             id=uuid7(),
@@ -224,8 +230,8 @@ def _access(engagement: Engagement, proposal: Proposal, is_new: bool) -> list[Po
 
 
 def _bill(promise: _Promise, number: str) -> list[TenantRecord]:
-    """The money record, its schedule, and the first invoice as a draft for staff to send."""
-    proposal, starts_on = promise.proposal, today()
+    """The money record, its schedule by the terms, and what is due of it at once, as a draft."""
+    proposal = promise.proposal
     order = Order(
         id=uuid7(),
         number=number,
@@ -234,6 +240,7 @@ def _bill(promise: _Promise, number: str) -> list[TenantRecord]:
         client_company_id=proposal.client_company_id,
         contact_id=proposal.contact_id,
         total=proposal.total,
+        discount=proposal.discount,
         currency=proposal.currency,
     )
     order_items = [
@@ -242,9 +249,15 @@ def _bill(promise: _Promise, number: str) -> list[TenantRecord]:
             order_id=order.id,
             proposal_item_id=item.id,
             project_id=project.id,
-            position=item.position,
-            **_line(item),
             service_id=item.service_id,
+            position=item.position,
+            name=item.name,
+            description=item.description,
+            price=item.price,
+            quantity=item.quantity,
+            tax_category=item.tax_category,
+            tax_rate=item.tax_rate,
+            total=item.total,
         )
         for item, project in zip(promise.items, promise.projects, strict=True)
     ]
@@ -252,39 +265,21 @@ def _bill(promise: _Promise, number: str) -> list[TenantRecord]:
         id=uuid7(),
         engagement_id=order.engagement_id,
         order_id=order.id,
-        kind="once",
+        name=proposal.name,
         currency=order.currency,
-        amount=order.total,
-        starts_on=starts_on,
+        **scheduled(proposal.billing, order.total, today()),
     )
-    tax = default_tax()
-    taxed = {"tax_category": tax["category"], "tax_rate": Decimal(tax["rate"])}
-    sums = totals_of([{**_line(item), **taxed} for item in promise.items])
-    invoice = Invoice(
-        id=uuid7(),
-        engagement_id=order.engagement_id,
-        client_company_id=order.client_company_id,
-        contact_id=order.contact_id,
-        order_id=order.id,
-        schedule_id=schedule.id,
-        period=starts_on.isoformat(),
-        currency=order.currency,
-        subtotal=sums.subtotal,
-        tax=sums.tax,
-        total=sums.total,
-    )
-    lines = [
-        InvoiceLine(
-            invoice_id=invoice.id,
-            order_item_id=sold.id,
-            position=item.position,
-            **_line(item),
-            **taxed,
+    promise.order = order
+    made: list[TenantRecord] = [order, *order_items, schedule]
+    plan = plan_of(schedule)
+    if parts := plan.on(today()):
+        client = Client(order.client_company_id, order.contact_id)
+        promise.invoice, lines = drafted(
+            schedule, client, parts, default_tax(), order_items, order.discount
         )
-        for item, sold in zip(promise.items, order_items, strict=True)
-    ]
-    promise.order, promise.invoice = order, invoice
-    return [order, *order_items, schedule, invoice, *lines]
+        made += [promise.invoice, *lines]
+    schedule.next_period = plan.after(today())
+    return made
 
 
 def _conclude(promise: _Promise) -> None:
@@ -295,7 +290,8 @@ def _conclude(promise: _Promise) -> None:
     for project in promise.projects:
         record_activity(project, "created", to=PHASE.initial)
     record_activity(order, "created", metadata={"number": order.number})
-    record_activity(promise.invoice, "created")
+    if promise.invoice is not None:
+        record_activity(promise.invoice, "created")
     proposal.converted_engagement_id = promise.engagement.id
     proposal.converted_order_id = order.id
     touch(proposal)
@@ -303,13 +299,3 @@ def _conclude(promise: _Promise) -> None:
     enqueue("sales.render_signed_document", promise.signature_id, payload)
     for kind in ("sales.mail_signed", "sales.mail_signed_owner"):
         enqueue(kind, promise.signature_id, payload, ordering_key=f"mail:proposal:{proposal.id}")
-
-
-def _line(item: ProposalItem) -> dict[str, Any]:
-    return {
-        "name": item.name,
-        "description": item.description,
-        "price": item.price,
-        "quantity": item.quantity,
-        "total": item.total,
-    }

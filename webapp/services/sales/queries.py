@@ -47,6 +47,11 @@ _ITEMS = aggregate(
     quantity=ProposalItem.quantity,
     total=cast(ProposalItem.total, Text),
     service_id=ProposalItem.service_id,
+    optional=ProposalItem.optional,
+    min_quantity=ProposalItem.min_quantity,
+    max_quantity=ProposalItem.max_quantity,
+    tax_category=ProposalItem.tax_category,
+    tax_rate=cast(ProposalItem.tax_rate, Text),
 )
 
 _FROZEN_EMAIL = (
@@ -156,6 +161,7 @@ _CREATED = CompiledQuery.of(
             proposal_id=Order.proposal_id,
             status=Order.status,
             total=cast(Order.total, Text),
+            discount=cast(Order.discount, Text),
             currency=Order.currency,
         ).label("order"),
     ).where(Proposal.id == bound("id", Proposal.id.type))
@@ -179,6 +185,7 @@ _LINKED = CompiledQuery.of(
         Signature.signer_name,
         Signature.signed_at,
         Signature.recorded_by,
+        Signature.selection,
         SignedDocument.id.label("document_id"),
     )
     .select_from(SigningLink)
@@ -280,6 +287,7 @@ def proposal_behind_link(credential_id: UUID, *, even_replaced: bool = False) ->
         "signature_id": row["signature_id"],
         "signer_name": row["signer_name"],
         "recorded_by": row["recorded_by"],
+        "selection": row["selection"],
         "has_document": row["document_id"] is not None,
     }
 

@@ -22,14 +22,9 @@ from zoneinfo import ZoneInfo
 import rfc8785
 
 from models.sales import DRAWING_PREFIX, MAX_DRAWING_BYTES
+from webapp.services.common.days import in_words
 
 TEMPLATE = Path(__file__).with_name("signed_document.typ")
-
-# Written out: strftime's names would follow the server's locale, and the bytes with them.
-MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
 
 METHODS = {"typed": "Typed name", "drawn": "Drawn by hand", "recorded": "Recorded by {}"}
 
@@ -251,7 +246,7 @@ def _day(iso: str, zone: ZoneInfo) -> str:
     moment = datetime.fromisoformat(iso)
     # A bare date has no zone and stays the day it is.
     day = moment.astimezone(zone) if moment.tzinfo else moment
-    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+    return in_words(day)
 
 
 def _moment(iso: str, zone: ZoneInfo) -> str:

@@ -11,17 +11,20 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from models.contracts import Contract
 from models.db.base import db, uuid7
 from models.db.inserts import insert_together
 from models.db.tenancy import current_organization_id
-from models.sales import Contract, Proposal, Signature
+from models.sales import Proposal, Signature
 from models.states import CONTRACT, PROPOSAL
 from webapp.services.activity.events import record_activity
 from webapp.services.billing.numbers import next_number
-from webapp.services.common.exceptions import AlreadySigned, ContentChanged
+from webapp.services.common.exceptions import AlreadySigned, ContentChanged, Invalid
 from webapp.services.common.writes import lock, move, now, today
 from webapp.services.crm.deals import win_deal
 from webapp.services.jobs.enqueue import enqueue
+from webapp.services.sales.choices import NOTHING_TO_CHOOSE, choose, kept, total_of
+from webapp.services.sales.content import items_of
 from webapp.services.sales.evidence import Evidence
 from webapp.services.sales.named_engagement import check_engagement_to_sign
 from webapp.services.sales.sending import check_not_expired, linked_proposal, note_view
@@ -62,16 +65,21 @@ def _sign(proposal: Proposal, evidence: Evidence) -> Signed:
     """
     if proposal.status == "signed":
         raise AlreadySigned(proposal.converted_engagement_id)
+    selection = None
     if PROPOSAL.allows(proposal.status, "signed"):
         check_not_expired(proposal)
         if evidence.content_sha256 not in (None, proposal.content_sha256):
             raise ContentChanged()
         evidence.check()
+        selection = _agree(proposal, evidence)
         check_engagement_to_sign(proposal)
         proposal.signed_at = now()
     move(proposal, PROPOSAL, "signed", type="signed", metadata={"version": proposal.version})
     contract, is_new = _sign_contract(proposal)
-    values = asdict(evidence) | {"content_sha256": proposal.content_sha256}
+    values = asdict(evidence) | {
+        "content_sha256": proposal.content_sha256,
+        "selection": selection,
+    }
     signature = Signature(
         id=uuid7(),
         proposal_id=proposal.id,
@@ -88,6 +96,20 @@ def _sign(proposal: Proposal, evidence: Evidence) -> Signed:
     job_id = enqueue("sales.fulfil_signature", signature.id, {"signature_id": str(signature.id)})
     job = {"id": job_id, "kind": "sales.fulfil_signature", "state": "ready", "created_at": now()}
     return Signed(proposal.id, signature.id, job)
+
+
+def _agree(proposal: Proposal, evidence: Evidence) -> list[dict[str, Any]] | None:
+    """Settle what the client takes of the proposal and what that costs; None without a choice.
+
+    Raises Invalid naming `selection`.
+    """
+    if not proposal.has_choices:
+        if evidence.selection:
+            raise Invalid({"selection": [NOTHING_TO_CHOOSE]})
+        return None
+    chosen = choose(items_of([proposal])[proposal.id], evidence.selection)
+    proposal.total = total_of(chosen, proposal.discount)
+    return kept(chosen)
 
 
 def _sign_contract(proposal: Proposal) -> tuple[Contract, bool]:
@@ -117,6 +139,7 @@ def _sign_contract(proposal: Proposal) -> tuple[Contract, bool]:
             content_sha256=proposal.content_sha256,
             currency=proposal.currency,
             total_value=proposal.total,
+            billing=proposal.billing,
             start_date=today(),
             signed_at=now(),
         )
