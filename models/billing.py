@@ -44,6 +44,7 @@ from models.states import INVOICE, ORDER
 SCHEDULE_KINDS = (
     "once", "deposit", "milestones", "monthly", "quarterly", "yearly", "retainer",
 )  # fmt: skip
+RECURRING_KINDS = ("monthly", "quarterly", "yearly", "retainer")
 # What a line's net amount is taxed as (EN 16931, *VAT category code*).
 TAX_CATEGORIES = ("standard", "reduced", "zero", "exempt", "reverse_charge")
 TAX_CATEGORY_KNOWN = "tax_category IN ('standard', 'reduced', 'zero', 'exempt', 'reverse_charge')"

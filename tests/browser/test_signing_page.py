@@ -192,3 +192,59 @@ def test_nothing_is_asked_of_another_host(live: Live, page: Page) -> None:
     page.goto(f"{live.base_url}/api/docs")
     expect(page.get_by_role("heading", name="Service Engine X")).to_be_visible(timeout=15_000)
     assert {url for url in asked if not url.startswith(live.base_url)} == set()
+
+
+CHOICES = [
+    {"name": "Website build", "price": "8000.00"},
+    {"name": "Photo shoot", "price": "900.00", "optional": True},
+    {
+        "name": "Care plan",
+        "price": "90.00",
+        "quantity": 12,
+        "min_quantity": 6,
+        "max_quantity": 24,
+    },
+]
+
+
+def test_a_choice_shows_its_total_at_once_and_is_what_gets_signed(
+    live: Live, new_page: NewPage
+) -> None:
+    terms = {"kind": "deposit", "deposit_percent": 50, "rest_after_days": 30}
+    body = "It is **slow**.\n\n| Metric | Goal |\n|---|---|\n| LCP | 1.5 s |\n"
+    sections = [{"title": "Why now", "body": body}]
+    proposal = live.send_proposal(items=CHOICES, billing=terms, sections=sections)
+    page = new_page(**PHONE)
+    page.goto(proposal["signing_url"])
+    check_page(page, "signing-choices-phone")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.get_by_label("Photo shoot").check()
+    page.get_by_label("Quantity of Care plan").fill("20")
+    expect(page.locator(".total")).to_contain_text("€10,700.00")
+    expect(page.get_by_text("5,350.00").first).to_be_visible()
+    page.get_by_label("Quantity of Care plan").fill("25")
+    expect(page.get_by_role("alert")).to_contain_text("Care plan: choose from 6 to 24.")
+    page.get_by_label("Quantity of Care plan").fill("20")
+    expect(page.locator(".total")).to_contain_text("€10,700.00")
+    check_page(page, "signing-choices")
+    sign_typed(page)
+    assert heading(page) == "Signed. Thank you."
+    stored = live.api.get(f"/api/proposals/{proposal['id']}").json
+    assert stored["total"] == "10700.00"
+
+
+def test_choosing_works_without_scripts(live: Live, new_page: NewPage) -> None:
+    proposal = live.send_proposal(items=CHOICES)
+    page = new_page(java_script_enabled=False)
+    page.goto(proposal["signing_url"])
+    page.get_by_label("Photo shoot").check()
+    sign_typed(page)
+    expect(page.get_by_role("alert").first).to_contain_text("Look at the new total, then sign.")
+    expect(page.locator(".total")).to_contain_text("€9,980.00")
+    page.get_by_label("Quantity of Care plan").fill("6")
+    page.get_by_role("button", name="Update the total").click()
+    expect(page.locator(".total")).to_contain_text("€9,440.00")
+    sign_typed(page)
+    assert heading(page) == "Signed. Thank you."
+    stored = live.api.get(f"/api/proposals/{proposal['id']}").json
+    assert stored["total"] == "9440.00"

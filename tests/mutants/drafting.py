@@ -13,7 +13,70 @@ _other = "tests/api/sales/test_drafting.py::TestAnotherCompanysEngagement::test_
 _named = "tests/services/sales/test_named_engagement.py::test_{}".format
 _after = "tests/api/sales/test_after_signing.py::test_{}".format
 
+_choices = "tests/api/sales/test_choices.py::test_{}".format
+_terms = "tests/api/sales/test_terms.py::test_{}".format
+CHOICES = "webapp/services/sales/choices.py"
+DRAFTS = "webapp/services/billing/drafts.py"
+
 MUTANTS: tuple[Mutant, ...] = (
+    without(
+        "the bounds of a quantity that is chosen",
+        CHOICES,
+        "        if not least <= quantity <= most:\n            wanted",
+        "        if False:\n            wanted",
+        _choices("a_choice_that_was_not_offered_is_refused_by_its_name_and_signs_nothing"),
+    ),
+    without(
+        "the bound of a discount",
+        CHOICES,
+        "if discount > (least_total := _least(items)):",
+        "if (least_total := _least(items)) < 0:",
+        _choices("an_offer_that_does_not_fit_is_refused_by_its_name"),
+        _choices("a_discount_is_checked_against_the_items_that_are_there_already"),
+    ),
+    without(
+        "the refusal of a choice where there is none",
+        "webapp/services/sales/signing.py",
+        "        if evidence.selection:\n",
+        "        if False:\n",
+        _choices("nothing_can_be_chosen_where_nothing_is_offered_to_choose"),
+    ),
+    without(
+        "the choice in what a signature creates",
+        "webapp/services/sales/fulfilment.py",
+        "kept_before(promise.selection)",
+        "None",
+        _choices("what_was_chosen_becomes_the_order_the_projects_and_the_invoice"),
+    ),
+    without(
+        "the comparison of the total that was shown",
+        "webapp/pages/signing.py",
+        'if f"{offer_of(proposal, selection).gross:.2f}" != form[SHOWN]:',
+        "if False:",
+        "tests/pages/test_choices.py::"
+        "test_a_choice_with_another_total_than_the_shown_one_is_shown_and_not_signed",
+    ),
+    without(
+        "the discount in the first invoice",
+        DRAFTS,
+        '"total": item.total - share,',
+        '"total": item.total,',
+        _choices("what_was_chosen_becomes_the_order_the_projects_and_the_invoice"),
+    ),
+    without(
+        "the taxes of the items in a part that is billed",
+        DRAFTS,
+        "return [(_tax(group.category, group.rate), group.net) for group in groups]",
+        'return [(_tax(default_tax["category"], default_tax["rate"]), Decimal(1))]',
+        _terms("a_deposit_is_drafted_at_once_with_the_taxes_of_the_items_and_the_rest_is_planned"),
+    ),
+    without(
+        "the one schedule of a signed contract",
+        "webapp/services/sales/contract_signing.py",
+        "    if db.session.get(InvoiceSchedule, key) is not None:\n        return\n",
+        "",
+        _terms("a_contract_is_billed_by_its_terms_once"),
+    ),
     without(
         "the count of other items as a change",
         DRAFTING,

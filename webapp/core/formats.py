@@ -8,6 +8,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Flask, g
+from markupsafe import Markup
+
+from webapp.services.common.markdown import to_html
 
 _SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
 
@@ -48,6 +51,11 @@ def moment(value: dt.datetime | str | None, timezone: str | None = None) -> str:
     return f"{day(local, timezone)}, {local:%H:%M} {named}"
 
 
+def markdown(text: str) -> Markup:
+    """Markdown that somebody wrote, as HTML that is safe to show (rulings.md, *Text*)."""
+    return Markup(to_html(text))  # noqa: S704 - it is sanitised
+
+
 def _zone(timezone: str | None) -> ZoneInfo:
     if timezone is None:
         timezone = g.get("timezone")
@@ -58,3 +66,4 @@ def init_formats(app: Flask) -> None:
     app.add_template_filter(money)
     app.add_template_filter(day)
     app.add_template_filter(moment)
+    app.add_template_filter(markdown)

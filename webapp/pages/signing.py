@@ -21,6 +21,7 @@ from webapp.extensions import limit_anybody
 from webapp.http.errors import flatten
 from webapp.http.signing_link import evidence_of_request, opened_by_link
 from webapp.http.wait import DEFAULT_SECONDS, done_within, unless_it_fails
+from webapp.pages.choices import SHOWN, choices_of, has_choices_of, selection_of
 from webapp.schemas.sales import DeclineIn
 from webapp.schemas.signing import PublicSigningResult, SignIn
 from webapp.services.common.exceptions import (
@@ -31,6 +32,7 @@ from webapp.services.common.exceptions import (
     NotFound,
 )
 from webapp.services.jobs.kinds import LANES
+from webapp.services.sales.offer import offer_of
 from webapp.services.sales.queries import created_by, linked_to_caller, signed_document
 from webapp.services.sales.sending import decline_by_link, mark_viewed
 from webapp.services.sales.signing import Signed, sign_by_link
@@ -90,9 +92,11 @@ def show(status: int = 200, errors: Errors | None = None, *, keep: bool = True) 
             takes_long=waited.total_seconds() > LANES["signature"].aim,
             **context,
         ), 200
+    form = request.form if keep else {}
     return render_template(
         "signing/proposal.html",
-        form=request.form if keep else {},
+        form=form,
+        offer=choices_of(form, proposal),
         errors=errors or {},
         consent_text=proposal["consent_text"],
         **context,
@@ -125,6 +129,7 @@ def sign(token: str) -> Signed:
         "content_sha256": form.get("content_sha256", ""),
     }
     checked = _checked(SignIn(), body)
+    selection = _selection(form) if SHOWN in form else None
     return sign_by_link(
         evidence_of_request(
             checked["signer_name"],
@@ -132,8 +137,55 @@ def sign(token: str) -> Signed:
             checked["signature"]["method"],
             checked["signature"]["data"],
             checked["content_sha256"],
+            selection,
         )
     )
+
+
+def _selection(form: Mapping[str, str]) -> list[dict[str, Any]] | None:
+    """What was chosen, if its total is the one that stood beside it; None without a choice.
+
+    Raises Invalid naming `selection`: without scripts a choice may be changed and not reckoned yet.
+    """
+    proposal = linked_to_caller()
+    if not has_choices_of(proposal):
+        return None
+    selection = selection_of(form, proposal)
+    if f"{offer_of(proposal, selection).gross:.2f}" != form[SHOWN]:
+        raise Invalid({"selection": ["You changed your choice. Look at the new total, then sign."]})
+    return selection
+
+
+@blueprint.post("/<string:token>/selection")
+@requires("link:read", credential=signing_link_context)
+def choose(token: str) -> Page:
+    """The page with the choice in the form reckoned; to a script, its sums alone."""
+    proposal: dict[str, Any] = opened_by_link()
+    if proposal["status"] != "sent":
+        return show()
+    for_script = request.headers.get("X-Requested-With") == "fetch"
+    errors: list[str] = []
+    try:
+        offer_of(proposal, selection_of(request.form, proposal))
+    except Invalid as error:
+        errors = [message for messages in error.errors.values() for message in messages]
+    status = 422 if errors else 200
+    if not for_script:
+        return show(status, {"selection": errors} if errors else None)
+    return render_template(
+        "signing/sums.html",
+        proposal=proposal,
+        offer=choices_of(request.form, proposal),
+        errors={"selection": errors},
+        token=token,
+    ), status
+
+
+@blueprint.get("/<string:token>/selection")
+@requires("link:read", credential=signing_link_context)
+def leave_choice(token: str) -> AnyResponse:
+    """Whoever comes back to a choice later finds the page as it is now."""
+    return to_page()
 
 
 @blueprint.post("/<string:token>/viewed")
@@ -179,6 +231,9 @@ def correct(error: Invalid) -> Page:
     drawn = request.form.get("method") == "drawn"
     errors: dict[str, list[str]] = {}
     for path, messages in error.errors.items():
+        if path.partition(".")[0] == "selection":
+            errors["selection"] = [*errors.get("selection", []), *messages]
+            continue
         field = path if path in MISSING else ("drawn" if drawn else "signature")
         # Its own words where it was left out, and for what nobody types.
         silent = not request.form.get(field, "").strip() or field == "content_sha256"

@@ -6,10 +6,9 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
-from models.billing import SCHEDULE_KINDS
+from models.billing import RECURRING_KINDS, SCHEDULE_KINDS
 from webapp.schemas.common import Day, DecimalText, Input, Output, PlainText, WholeNumber, name
 from webapp.schemas.invoices import above_zero
-from webapp.services.billing.plans import MONTHS
 
 MOST_PERIODS = 120
 _AFTER = validate.Range(0, 3650)
@@ -20,7 +19,7 @@ _RECURRING = ("periods",)
 _FIELDS: dict[str, tuple[str, ...]] = {
     "deposit": ("deposit_percent", "rest_on", "rest_after_days"),
     "milestones": ("milestones",),
-    **dict.fromkeys(MONTHS, _RECURRING),
+    **dict.fromkeys(RECURRING_KINDS, _RECURRING),
     "retainer": (*_RECURRING, "hours"),
 }
 _NEEDED = {"deposit_percent", "milestones", "periods", "hours"}

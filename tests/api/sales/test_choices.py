@@ -97,7 +97,7 @@ def test_the_choice_is_kept_with_the_evidence(api: Api, tenant: Tenant) -> None:
     [
         ([{"id": "Hours", "quantity": 21}], "selection.0.quantity", "from 5 to 20"),
         ([{"id": "Hours", "quantity": 4}], "selection.0.quantity", "from 5 to 20"),
-        ([{"id": "Build", "quantity": 2}], "selection.0.quantity", "the quantity is 1"),
+        ([{"id": "Build", "quantity": 2}], "selection.0.quantity", "it comes 1 times"),
         ([{"id": "Hosting"}, {"id": "Hosting"}], "selection.1.id", "twice"),
         ([{"id": "unknown"}], "selection.0.id", "no item"),
     ],

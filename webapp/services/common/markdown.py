@@ -7,6 +7,7 @@ import re
 
 import nh3
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 # Each quote, list and emphasis is a level; what lies deeper is not shown, so that no text can
 # exhaust the stack.
@@ -33,6 +34,17 @@ def to_html(text: str) -> str:
     if len(_MARKS.findall(text)) > MAX_MARKS:
         return _as_it_stands(text)
     return _CLEANER.clean(_MARKDOWN.render(text))
+
+
+def tokens_of(text: str) -> list[Token]:
+    """The text as `to_html` reads it, for documents; as one paragraph where it has too many marks.
+
+    Links in it lead where `to_html` lets them lead.
+    """
+    if len(_MARKS.findall(text)) > MAX_MARKS:
+        inline = Token("inline", "", 0, content=text, children=[Token("text", "", 0, content=text)])
+        return [inline]
+    return _MARKDOWN.parse(text)
 
 
 def _as_it_stands(text: str) -> str:

@@ -34,6 +34,8 @@ def store_signed_document(signature_id: UUID, verify_url: str) -> None:
     evidence: dict[str, Any] = {column.key: signed[column.key] for column in _OF_THE_SIGNER}
     signed_at = signed["signed_at"].isoformat().replace("+00:00", "Z")
     evidence |= {"id": str(signature_id), "signed_at": signed_at, "verify_url": verify_url}
+    if signed["selection"] is not None:
+        evidence["selection"] = signed["selection"]
     content = json.loads(signed["content"])
     document = render_signed_document(content, evidence, signed["timezone"])
     db.session.add(
@@ -159,7 +161,9 @@ _OF_THE_SIGNER = (
     Signature.user_agent, Signature.content_sha256, Signature.recorded_by,
 )  # fmt: skip
 _EVIDENCE = CompiledQuery.of(
-    _SIGNED.add_columns(*_OF_THE_SIGNER, SignedDocument.id.label("document_id")).outerjoin(
+    _SIGNED.add_columns(
+        *_OF_THE_SIGNER, Signature.selection, SignedDocument.id.label("document_id")
+    ).outerjoin(
         SignedDocument,
         (SignedDocument.organization_id == Signature.organization_id)
         & (SignedDocument.signature_id == Signature.id),

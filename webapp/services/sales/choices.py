@@ -16,6 +16,7 @@ from models.sales import ProposalItem
 from webapp.services.common.exceptions import Invalid
 
 Item = Mapping[str, Any]
+Selection = Sequence[Mapping[str, Any]]
 NOTHING_TO_CHOOSE = "There is nothing to choose in this proposal."
 CHOOSE_SOMETHING = "Choose at least one item."
 
@@ -70,16 +71,14 @@ def check_offer(items: Sequence[Item], discount: Decimal) -> Decimal:
     return max(whole - discount, Decimal(0))
 
 
-def choose(
-    items: Sequence[ProposalItem], selection: Sequence[Mapping[str, Any]] | None
-) -> list[ChosenItem]:
-    """The items that the client takes, in their order.
+def taken(items: Sequence[Item], selection: Selection | None) -> dict[UUID, int]:
+    """How much of which item the client takes, by its id, in the items' order.
 
     `selection` names the optional items that are taken, and quantities (`id`, `quantity`); the
     other items come in the quantity that was offered. Raises Invalid naming what is chosen wrongly.
     """
-    known = {item.id: item for item in items}
-    taken: dict[UUID, int] = {item.id: item.quantity for item in items if not item.optional}
+    known = {item["id"]: item for item in items}
+    quantities = {item["id"]: _quantity(item) for item in items if not item["optional"]}
     errors: dict[str, list[str]] = {}
     named: set[UUID] = set()
     for n, chosen in enumerate(selection or ()):
@@ -87,22 +86,25 @@ def choose(
         if item is None:
             errors[f"selection.{n}.id"] = ["There is no item with this id in the proposal."]
             continue
-        if item.id in named:
+        if item["id"] in named:
             errors[f"selection.{n}.id"] = ["This item is named twice."]
-        named.add(item.id)
-        quantity = chosen.get("quantity", item.quantity)
-        least, most = _bounds(item.__dict__)
+        named.add(item["id"])
+        quantity = chosen.get("quantity", _quantity(item))
+        least, most = _bounds(item)
         if not least <= quantity <= most:
-            errors[f"selection.{n}.quantity"] = [
-                f"{item.name}: choose from {least} to {most}."
-                if least < most
-                else f"{item.name}: the quantity is {least}."
-            ]
-        taken[item.id] = quantity
-    if not errors and items and not taken:
+            wanted = f"choose from {least} to {most}" if least < most else f"it comes {least} times"
+            errors[f"selection.{n}.quantity"] = [f"{item['name']}: {wanted}."]
+        quantities[item["id"]] = quantity
+    if not errors and items and not quantities:
         errors["selection"] = [CHOOSE_SOMETHING]
     if errors:
         raise Invalid(errors)
+    return {item["id"]: quantities[item["id"]] for item in items if item["id"] in quantities}
+
+
+def choose(items: Sequence[ProposalItem], selection: Selection | None) -> list[ChosenItem]:
+    """The items that the client takes. Raises Invalid, as `taken`."""
+    quantities = taken([item.__dict__ for item in items], selection)
     return [
         ChosenItem(
             id=item.id,
@@ -111,12 +113,12 @@ def choose(
             name=item.name,
             description=item.description,
             price=item.price,
-            quantity=taken[item.id],
+            quantity=quantities[item.id],
             tax_category=item.tax_category,
             tax_rate=item.tax_rate,
         )
         for item in items
-        if item.id in taken
+        if item.id in quantities
     ]
 
 
@@ -130,7 +132,7 @@ def kept(chosen: Sequence[ChosenItem]) -> list[dict[str, Any]]:
     return [{"id": str(item.id), "quantity": item.quantity} for item in chosen]
 
 
-def kept_before(selection: Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]] | None:
+def kept_before(selection: Selection | None) -> list[dict[str, Any]] | None:
     """A kept choice as `choose` takes it."""
     if selection is None:
         return None

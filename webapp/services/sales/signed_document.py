@@ -23,6 +23,9 @@ import rfc8785
 
 from models.sales import DRAWING_PREFIX, MAX_DRAWING_BYTES
 from webapp.services.common.days import in_words
+from webapp.services.sales.choices import kept_before
+from webapp.services.sales.document_text import blocks_of
+from webapp.services.sales.offer import offer_of, tax_in_words
 
 TEMPLATE = Path(__file__).with_name("signed_document.typ")
 
@@ -59,14 +62,18 @@ def render_signed_document(
     if hashlib.sha256(canonical).hexdigest() != signature["content_sha256"]:
         raise ContentHashMismatch(ContentHashMismatch.__doc__)
     zone = ZoneInfo(timezone)
-    view = _proposal_view(content, zone) | {
-        "signature": _signature_view(signature, zone),
-        "timezone": timezone,
-        "attachments": {
-            "content": canonical.decode(),
-            "evidence": rfc8785.dumps(dict(signature)).decode(),
-        },
-    }
+    view = (
+        _proposal_view(content, zone)
+        | _offer_view(content, signature)
+        | {
+            "signature": _signature_view(signature, zone),
+            "timezone": timezone,
+            "attachments": {
+                "content": canonical.decode(),
+                "evidence": rfc8785.dumps(dict(signature)).decode(),
+            },
+        }
+    )
     signed_at = datetime.fromisoformat(signature["signed_at"])
     import typst
 
@@ -182,18 +189,41 @@ def _proposal_view(content: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]
         "client": [_text(v) for v in (client.get("name"), name, contact.get("email")) if v],
         "sent": _day(content["sent_at"], zone),
         "valid_until": _day(valid_until, zone) if valid_until else "",
-        "items": [
-            {
-                "name": _text(item["name"]),
-                "description": _text(item.get("description")),
-                "price": _amount(item["price"]),
-                "quantity": f"{item['quantity']:,}",
-                "total": _amount(item["total"]),
-            }
-            for item in content["items"]
-        ],
+        "items": [_item_view(item) for item in content["items"]],
         "total": f"{_text(content['currency'])} {_amount(content['total'])}",
         "notes": _text(content.get("notes")),
+    }
+
+
+def _offer_view(content: Mapping[str, Any], signature: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what content of schema 2 prints more, or otherwise: nothing for the first form."""
+    if content.get("schema") != 2:
+        return {}
+    offer = offer_of(content, kept_before(signature.get("selection")))
+    currency = _text(content["currency"])
+    sums = [("Sum of the items", offer.subtotal), ("Discount", -offer.discount)]
+    sums = [*sums, ("Net total", offer.net)] if offer.discount else [("Net total", offer.net)]
+    sums += [(tax_in_words(group.category, group.rate), group.tax) for group in offer.taxes]
+    return {
+        "sections": [
+            {"title": _text(section["title"]), "blocks": blocks_of(section["body"], _text)}
+            for section in content["sections"]
+        ],
+        "items": [_item_view(item) for item in offer.chosen],
+        "left": [_text(item["name"]) for item in offer.left],
+        "sums": [{"name": name, "amount": f"{amount:,.2f}"} for name, amount in sums],
+        "total": f"{currency} {offer.gross:,.2f}",
+        "terms": [{"when": _text(when), "amount": amount} for when, amount in offer.terms],
+    }
+
+
+def _item_view(item: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "name": _text(item["name"]),
+        "description": _text(item.get("description")),
+        "price": _amount(item["price"]),
+        "quantity": f"{item['quantity']:,}",
+        "total": _amount(item["total"]),
     }
 
 
