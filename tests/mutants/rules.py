@@ -30,8 +30,8 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "that a signed contract opens no second engagement",
         "webapp/services/sales/contract_signing.py",
-        "    if engagements_under(contract.id):\n        return\n",
-        "",
+        "_open_among(under) if under else _open_engagement(contract)",
+        "_open_engagement(contract)",
         _contracts("a_contract_is_renewed_once_for_the_next_term_and_the_same_engagement"),
     ),
     without(
