@@ -183,9 +183,19 @@ INVOICE = StateMachine(
     },
 )
 
+BANK_ENTRY = StateMachine(
+    "bank_entry",
+    {
+        "pending": State(0, "Pending", ("accepted", "dismissed")),
+        "accepted": State(1, "Accepted"),
+        "dismissed": State(2, "Dismissed", ("accepted",)),
+    },
+)
+
 MACHINES = {
     machine.name: machine
     for machine in (
         DEAL, PROPOSAL, CONTRACT, ENGAGEMENT, PROJECT, PHASE, TASK, CONVERSATION, ORDER, INVOICE,
+        BANK_ENTRY,
     )
 }  # fmt: skip

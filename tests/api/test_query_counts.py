@@ -9,6 +9,8 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
+from tests.support.bank import booking, camt, entries, imported, transaction
+from tests.support.billing import ready_to_bill
 from tests.support.tenants import Api, Tenant
 
 
@@ -109,3 +111,17 @@ def test_a_proposal_of_many_items_is_fulfilled_in_as_many_statements_as_a_small_
             tenant.run_jobs("sales.fulfil_signature")
         counts.append(len(statements))
     assert counts[0] == counts[1], counts
+
+
+def test_a_page_of_bank_entries_takes_three_statements_however_many_there_are(
+    api: Api, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The entries, the invoices whose numbers stand in them, and the open ones."""
+    billing = ready_to_bill(api, tenant)
+    numbers = [billing.final()["number"] for _ in range(3)]
+    paid = [booking("1.00", transaction("x", n), reference=f"R-{n}") for n in numbers]
+    for file in (camt(booking("1.00", reference="R-0")), camt(*paid, number="2")):
+        statement = imported(api, file)
+        with counted(monkeypatch) as statements:
+            entries(api, statement)
+        assert len(statements) == 3, statements

@@ -74,6 +74,11 @@ STATES = {
         ("void", 5, "Void"),
         ("uncollectible", 6, "Uncollectible"),
     ],
+    "bank_entry": [
+        ("pending", 0, "Pending"),
+        ("accepted", 1, "Accepted"),
+        ("dismissed", 2, "Dismissed"),
+    ],
 }
 
 # Every move that is allowed; whatever is not here is refused.
@@ -185,6 +190,12 @@ MOVES = {
         ("open", "uncollectible"),
         ("paid", "open"),
         ("uncollectible", "paid"),
+    },
+    # A payment is not taken back by its entry; what was dismissed may turn out to be one.
+    "bank_entry": {
+        ("pending", "accepted"),
+        ("pending", "dismissed"),
+        ("dismissed", "accepted"),
     },
 }
 

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import make_url
 
-from models import billing, catalog, engagements, identity, jobs, sales, states, webhooks
+from models import banking, billing, catalog, engagements, identity, jobs, sales, states, webhooks
 from models.db.base import Base, TenantRecord
 from models.states import StateMachine
 
@@ -51,6 +51,7 @@ MACHINE_COLUMNS = {
     ("conversations", "status"): states.CONVERSATION,
     ("orders", "status"): states.ORDER,
     ("invoices", "status"): states.INVOICE,
+    ("bank_entries", "status"): states.BANK_ENTRY,
 }
 VOCABULARIES = {
     **{place: tuple(machine.states) for place, machine in MACHINE_COLUMNS.items()},
@@ -72,6 +73,8 @@ VOCABULARIES = {
     ("engagement_health_changes", "to_status"): engagements.HEALTH,
     ("invoice_schedules", "kind"): billing.SCHEDULE_KINDS,
     ("webhook_deliveries", "state"): webhooks.DELIVERY_STATES,
+    ("bank_statements", "format"): banking.STATEMENT_FORMATS,
+    ("bank_entries", "direction"): banking.DIRECTIONS,
 }
 
 

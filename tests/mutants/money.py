@@ -7,6 +7,10 @@ from tests.mutants.model import Mutant, without
 INVOICES = "webapp/services/billing/invoices.py"
 SETTLING = "webapp/services/billing/settlement.py"
 CREDITING = "webapp/services/billing/credit_notes.py"
+IMPORTING = "webapp/services/billing/bank_statements.py"
+READING = "webapp/services/billing/bank_files.py"
+CAMT = "webapp/services/billing/camt.py"
+MATCHING = "webapp/services/billing/bank_matching.py"
 REMINDING = "webapp/services/billing/reminders.py"
 PLANNING = "webapp/services/billing/schedules.py"
 TOTALS = "webapp/services/billing/totals.py"
@@ -17,11 +21,83 @@ SETTINGS = "webapp/services/identity/organization.py"
 _after = "tests/api/billing/test_after_finalizing.py::test_{}".format
 _invoices = "tests/api/billing/test_invoices.py::test_{}".format
 _payments = "tests/api/billing/test_payments.py::test_{}".format
+_statements = "tests/api/billing/test_bank_statements.py::test_{}".format
+_entries = "tests/api/billing/test_bank_entries.py::test_{}".format
 _schedules = "tests/api/billing/test_schedules.py::test_{}".format
 _health = "tests/api/engagements/test_health.py::test_{}".format
 _machine = "tests/scenarios/test_money_machine.py::test_no_sequence_of_calls_loses_or_doubles_money"
 
 MUTANTS: tuple[Mutant, ...] = (
+    without(
+        "that a bank's file has no document type",
+        CAMT,
+        "    parser.StartDoctypeDeclHandler = no_document_type\n",
+        "",
+        _statements("entities_and_document_types_are_refused_before_anything_is_read"),
+    ),
+    without(
+        "that transactions add up to their booking",
+        CAMT,
+        "        and sum(known) == amount\n",
+        "",
+        _statements("a_collective_booking_becomes_its_transactions_where_they_add_up"),
+    ),
+    without(
+        "that only what is booked is imported",
+        CAMT,
+        """            if _text(entry, "Sts/Cd", "Sts") in (None, "BOOK"):""",
+        "            if True:",
+        _statements("both_versions_of_camt_are_read"),
+    ),
+    without(
+        "that a bank's entry is added once",
+        IMPORTING,
+        "if digest not in there]",
+        "]",
+        _statements("statements_that_overlap_add_an_entry_once"),
+    ),
+    without(
+        "the second of two entries alike",
+        READING,
+        "            what += (str(alike[what]),)\n",
+        "",
+        _statements("without_a_reference_two_alike_in_one_file_are_two_and_in_two_files_one"),
+    ),
+    without(
+        "that nobody guesses at thousands",
+        READING,
+        ' or (mark is None and group in ".," and whole.count(group) == 1)',
+        "",
+        _statements("a_csv_that_is_wrong_is_refused_by_line_and_column"),
+    ),
+    without(
+        "that only credits settle",
+        IMPORTING,
+        '    if entry.direction != "credit":\n',
+        "    if False:\n",
+        _entries("money_that_went_out_settles_nothing"),
+    ),
+    without(
+        "that an entry is accepted once",
+        IMPORTING,
+        '    move(entry, BANK_ENTRY, "accepted")\n',
+        '    entry.status = "accepted"\n',
+        _entries("a_dismissed_entry_is_proposed_no_more_and_can_still_be_accepted"),
+    ),
+    without(
+        "the currency of a proposed invoice",
+        MATCHING,
+        '        if each.currency != entry["currency"]:\n            continue\n',
+        "",
+        _entries("nothing_is_proposed_in_another_currency_or_of_what_is_paid_or_a_draft"),
+    ),
+    without(
+        "the weight of a number in a bank's text",
+        MATCHING,
+        "        weight = 4 * by_number + 2 * by_amount + by_name\n",
+        "        weight = 2 * by_number + 4 * by_amount + by_name\n",
+        _entries("proposals_are_ranked_by_number_then_amount_then_name"),
+    ),
     without(
         "what the law needs of an invoice",
         INVOICES,

@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
+from tests.support.bank import entries, imported
 from tests.support.billing import ready_to_bill
 from tests.support.tenants import Api, Tenant
 from webapp.services.identity.accounts import create_user
@@ -76,6 +77,9 @@ def populate(tenant: Tenant, api: Api, word: str = CANARY) -> World:
     payment = bill.pay(invoice, "119.00", reference=f"{word} reference")
     credit = bill.act(invoice, "credit", {"amount": "19.00", "reason": f"{word} reason"})
     draft = bill.draft()
+    row = f"2026-03-02,1.00,{word} payer,{word} {bill.final()['number']}"
+    statement = imported(api, f"date,amount,name,purpose\n{row}\n", "text/csv")
+    [entry] = entries(api, statement)
     schedule = api.made(
         "/api/invoice-schedules",
         {
@@ -131,6 +135,8 @@ def populate(tenant: Tenant, api: Api, word: str = CANARY) -> World:
         "payment_id": payment["id"],
         "credit_note_id": credit["id"],
         "invoice_schedule_id": schedule["id"],
+        "bank_statement_id": statement["id"],
+        "bank_entry_id": entry["id"],
         "draft_invoice_id": draft["id"],
         "job_id": accepted["job"]["id"],
         "waiting_proposal_id": waiting["id"],

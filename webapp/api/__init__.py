@@ -6,7 +6,16 @@ from flask import Flask
 
 from webapp.api import health, metrics
 from webapp.api.activity import timeline
-from webapp.api.billing import credit_notes, invoices, orders, payments, reports, schedules
+from webapp.api.billing import (
+    bank_entries,
+    bank_statements,
+    credit_notes,
+    invoices,
+    orders,
+    payments,
+    reports,
+    schedules,
+)
 from webapp.api.catalog import project_templates, services
 from webapp.api.conversations import conversations, messages
 from webapp.api.crm import companies, contacts, deals
@@ -24,7 +33,7 @@ RESOURCES = (
     verification, orders, companies, contacts, deals, services, jobs,
     organization, invoices, payments, credit_notes, schedules, reports,
     milestones, tasks, project_templates, dashboard, contracts, engagement_contracts,
-    custom_fields, time_entries,
+    custom_fields, time_entries, bank_statements, bank_entries,
 )  # fmt: skip
 
 
@@ -34,5 +43,6 @@ def init_api(app: Flask) -> None:
     for module in RESOURCES:
         api.register_blueprint(module.blueprint)
     api.register_blueprint(tasks.project_blueprint)
+    api.register_blueprint(bank_entries.statement_blueprint)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)

@@ -24,10 +24,10 @@ Failure = type[domain.DomainError]
 
 # Refused for their form, before anything is looked up, so they have no type of their own.
 REFUSED_BY_FORM = {
-    400: "The body is not JSON, or missing.",
+    400: "The body is missing, or not JSON where that is asked for.",
     404: "An id in the path is not a UUID.",
     413: "The body is larger than 1 MiB.",
-    415: "The body is not application/json.",
+    415: "The body is not of a type that is accepted here.",
     429: "Too many requests from this address; wait for Retry-After.",
 }
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
@@ -61,6 +61,12 @@ def complete(description: Json, operation: Operation, path: str, responses: Json
     parameters = [*description.get("parameters", []), *_headers_sent(operation)]
     if parameters:
         description["parameters"] = parameters
+    if operation.upload:
+        file = {"schema": {"type": "string", "format": "binary"}}
+        description["requestBody"] = {
+            "required": True,
+            "content": dict.fromkeys(operation.upload, file),
+        }
     answers = description["responses"]
     answers.pop("422", None)  # from the schemas; it is among the errors
     for status, answer in answers.items():
@@ -91,7 +97,7 @@ def errors(operation: Operation, path: str) -> dict[int, Sequence[Failure]]:
         of_status = found.setdefault(status_of(failure), [])
         if failure not in of_status:
             of_status.append(failure)
-    by_form = [400, 413, 415] if operation.body is not None else []
+    by_form = [400, 413, 415] if operation.body is not None or operation.upload else []
     by_form += [429] if operation.credential in (None, signing_link_context) else []
     return dict(sorted({**found, **dict.fromkeys(by_form, ())}.items()))
 
@@ -107,7 +113,13 @@ def _usual(operation: Operation, path: str) -> Iterator[Failure]:
         yield domain.Conflict
     if operation.if_match:
         yield domain.StaleVersion
-    if operation.body or operation.query or operation.if_match or operation.method == "POST":
+    if (
+        operation.body
+        or operation.upload
+        or operation.query
+        or operation.if_match
+        or operation.method == "POST"
+    ):
         yield domain.Invalid
     if operation.method == "POST":
         yield domain.IdempotencyKeyReused

@@ -57,6 +57,7 @@ class Operation:
     content_type: str | None
     body: Schema | None
     body_required: bool
+    upload: tuple[str, ...]
     query: Schema | None
     if_match: bool
     has_etag: bool
@@ -103,6 +104,8 @@ class Operation:
         given = dict(path)
         if self.body is not None:
             given["body"] = self.body.load(json_body(self.body_required))
+        if self.upload:
+            given["upload"] = uploaded(self.upload)
         if self.query is not None:
             given["query"] = self.query_arguments()
         return given
@@ -154,6 +157,7 @@ class ApiBlueprint(Blueprint):
         content_type: str | None = None,
         body: type[Schema] | None = None,
         body_required: bool = True,
+        upload: tuple[str, ...] = (),
         query: type[Schema] | None = None,
         if_match: bool = False,
         has_etag: bool = False,
@@ -169,8 +173,9 @@ class ApiBlueprint(Blueprint):
         operation that needs neither says `open_because` instead, with the reason.
 
         What it takes: `body` and `query` are the schemas of what is sent; without
-        `body_required` an empty body counts as `{}`. `if_match` says that the function takes the
-        row version the caller has seen, as `expected_row_version`.
+        `body_required` an empty body counts as `{}`. `upload` are the types of a file that is the
+        whole body instead, given to the function as an Upload. `if_match` says that the function
+        takes the row version the caller has seen, as `expected_row_version`.
 
         What it answers: the function is called with the path's ids, `body=` and `query=` inside
         the caller's tenant (in a transaction unless it only reads), and returns an ApiResponse,
@@ -198,6 +203,7 @@ class ApiBlueprint(Blueprint):
                 content_type=content_type,
                 body=body() if body is not None else None,
                 body_required=body_required,
+                upload=upload,
                 query=query() if query is not None else None,
                 if_match=if_match,
                 has_etag=has_etag,
@@ -244,6 +250,24 @@ class ApiBlueprint(Blueprint):
             notes = self.alt_response(status, schema=schema)(notes)
         found: dict[str, Any] = notes._apidoc
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that was sent as the whole body, and the type it was sent as."""
+
+    content_type: str
+    content: bytes
+
+
+def uploaded(types: tuple[str, ...]) -> Upload:
+    """The file that is the request's body. Raises BadRequest without one, UnsupportedMediaType."""
+    content = request.get_data()
+    if not content:
+        raise BadRequest("Send the file as the body.")
+    if request.mimetype not in types:
+        raise UnsupportedMediaType(f"Send the file as {' or '.join(types)}.")
+    return Upload(request.mimetype, content)
 
 
 def json_body(required: bool) -> Any:
