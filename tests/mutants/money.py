@@ -82,7 +82,7 @@ MUTANTS: tuple[Mutant, ...] = (
         IMPORTING,
         '    move(entry, BANK_ENTRY, "accepted")\n',
         '    entry.status = "accepted"\n',
-        _entries("a_dismissed_entry_is_proposed_no_more_and_can_still_be_accepted"),
+        _entries("an_entry_is_accepted_once_however_many_try_at_once"),
     ),
     without(
         "the currency of a proposed invoice",

@@ -171,6 +171,12 @@ def test_an_entry_is_accepted_once_however_many_try_at_once(
     assert answers == [200, 409, 409, 409, 409, 409]
     assert tenant.count("payments") == 1
     assert billing.read(final)["open"] == "109.00"
+    other = {
+        "reference": "Another transfer",
+        "allocations": [{"invoice_id": final["id"], "amount": "10.00"}],
+    }
+    assert api.post(f"{ENTRIES}/{entry['id']}/accept", other).status == 409
+    assert tenant.count("payments") == 1
 
 
 def test_a_transfer_that_was_recorded_by_hand_is_not_counted_again(
@@ -206,7 +212,10 @@ def test_money_that_went_out_settles_nothing(api: Api, billing: Billing, tenant:
     entry = booking("119.00", transaction(payer="Cdtr"), direction="DBIT", reference="R-1")
     [debit] = entries(api, imported(api, camt(entry)))
     assert debit["proposals"] == []
-    assert api.post(f"{ENTRIES}/{debit['id']}/accept", {"allocations": []}).status == 409
+    answer = api.post(f"{ENTRIES}/{debit['id']}/accept", {"allocations": []})
+    assert (answer.status, answer.json["detail"]) == (
+        409, "This money went out; it settles no invoice.",
+    )  # fmt: skip
     assert tenant.count("payments") == 0
 
 
