@@ -12,6 +12,7 @@ from models import (  # noqa: F401
     files,
     identity,
     jobs,
+    online_payments,
     payments,
     portal,
     projects,

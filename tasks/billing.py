@@ -6,9 +6,19 @@ from email.message import EmailMessage
 from typing import Any
 from uuid import UUID
 
+from flask import current_app
+
 from tasks.runtime.jobs import JobRow, batch_job, job
+from webapp.config import Settings
+from webapp.core.checkout import expire_page
 from webapp.core.mail import compose, deliver
-from webapp.services.billing import documents, reminders, schedules
+from webapp.services.billing import (
+    documents,
+    payment_events,
+    payment_links,
+    reminders,
+    schedules,
+)
 
 
 @batch_job("billing.render_document")
@@ -60,6 +70,24 @@ def notice_overdue(_payload: dict[str, Any]) -> None:
     """Tell of invoices that became overdue, and ask for the reminders that are due."""
     while reminders.notice_overdue():
         pass
+
+
+@job("billing.carry_out_payment_event")
+def carry_out_payment_event(payload: dict[str, Any]) -> None:
+    """Make of an event of the payment provider's what it means."""
+    payment_events.carry_out_event(UUID(payload["payment_event_id"]))
+
+
+def _close_page(stripe_session_id: str) -> None:
+    settings: Settings = current_app.config["SETTINGS"]
+    if settings.stripe_api_key is not None:
+        expire_page(settings, stripe_session_id)
+
+
+@job("billing.expire_checkout", effect=_close_page)
+def expire_checkout(payload: dict[str, Any]) -> str | None:
+    """Close the page of a payment link that was replaced."""
+    return payment_links.session_to_expire(UUID(payload["checkout_session_id"]))
 
 
 def _have_rendered(invoice_id: UUID) -> None:

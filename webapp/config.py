@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from webapp.core.roles import APP_ROLE, DISPATCHER_ROLE, role_password
 # More threads in one process spend their time waiting for each other: with 16 two processes on two
 # cores answered 489 POSTs a second, with 4 they answered 617. More cores are for WEB_WORKERS.
 DEFAULT_WEB_THREADS = 4
+STRIPE_API_URL = "https://api.stripe.com"
 
 
 class SettingsError(Exception):
@@ -45,6 +46,10 @@ class Settings:
     rate_limits: bool = True
     trusted_proxies: int = 0
     metrics_token: str | None = None
+    # Secrets stay out of what a Settings prints as.
+    stripe_api_key: str | None = field(default=None, repr=False)
+    stripe_webhook_secret: str | None = field(default=None, repr=False)
+    stripe_api_url: str = STRIPE_API_URL
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -85,6 +90,13 @@ class Settings:
         metrics_token = env.get("METRICS_TOKEN", "").strip() or None
         if metrics_token is not None and len(metrics_token) < 16:
             wrong.append("METRICS_TOKEN is too short: at least 16 characters")
+        stripe_key = env.get("STRIPE_API_KEY", "").strip() or None
+        stripe_secret = env.get("STRIPE_WEBHOOK_SECRET", "").strip() or None
+        if (stripe_key is None) != (stripe_secret is None):
+            wrong.append("STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET are set together, or neither")
+        stripe_url = env.get("STRIPE_API_URL", STRIPE_API_URL).rstrip("/")
+        if not stripe_url.startswith(("http://", "https://")):
+            wrong.append("STRIPE_API_URL must begin with http:// or https://")
         if wrong:
             raise SettingsError("\n".join(wrong))
         key = secret.encode()
@@ -97,6 +109,9 @@ class Settings:
             base_url=base_url,
             trusted_proxies=int(proxies),
             metrics_token=metrics_token,
+            stripe_api_key=stripe_key,
+            stripe_webhook_secret=stripe_secret,
+            stripe_api_url=stripe_url,
             var_dir=Path(env.get("VAR_DIR", "var")).resolve(),
             smtp_url=env.get("SMTP_URL") or None,
             mail_from=env.get("MAIL_FROM", "Service Engine X <no-reply@localhost>"),

@@ -18,7 +18,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import make_url
 
-from models import banking, billing, catalog, engagements, identity, jobs, sales, states, webhooks
+from models import (
+    banking,
+    billing,
+    catalog,
+    engagements,
+    identity,
+    jobs,
+    online_payments,
+    sales,
+    states,
+    webhooks,
+)
 from models.db.base import Base, TenantRecord
 from models.states import StateMachine
 
@@ -73,6 +84,7 @@ VOCABULARIES = {
     ("engagement_health_changes", "to_status"): engagements.HEALTH,
     ("invoice_schedules", "kind"): billing.SCHEDULE_KINDS,
     ("webhook_deliveries", "state"): webhooks.DELIVERY_STATES,
+    ("checkout_sessions", "status"): online_payments.CHECKOUT_STATES,
     ("bank_statements", "format"): banking.STATEMENT_FORMATS,
     ("bank_entries", "direction"): banking.DIRECTIONS,
 }

@@ -202,8 +202,8 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the day on which a payment counts",
         SETTLING,
-        "at=payment.received_at)\n    return payment\n\n\ndef record_payment",
-        "at=now())\n    return payment\n\n\ndef record_payment",
+        "min(amount, open_of(invoice)), at=payment.received_at)",
+        "min(amount, open_of(invoice)), at=now())",
         _after("the_aging_of_a_day_counts_what_had_been_paid_and_credited_by_then"),
     ),
     without(

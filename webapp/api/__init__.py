@@ -11,6 +11,7 @@ from webapp.api.billing import (
     bank_statements,
     credit_notes,
     invoices,
+    online_payments,
     orders,
     payments,
     reports,
@@ -34,6 +35,7 @@ RESOURCES = (
     organization, invoices, payments, credit_notes, schedules, reports,
     milestones, tasks, project_templates, dashboard, contracts, engagement_contracts,
     custom_fields, time_entries, bank_statements, bank_entries,
+    online_payments,
 )  # fmt: skip
 
 
@@ -44,5 +46,6 @@ def init_api(app: Flask) -> None:
         api.register_blueprint(module.blueprint)
     api.register_blueprint(tasks.project_blueprint)
     api.register_blueprint(bank_entries.statement_blueprint)
+    api.register_blueprint(online_payments.webhook_blueprint)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)

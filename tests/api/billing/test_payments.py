@@ -242,3 +242,17 @@ def test_nobody_pays_another_organizations_invoice(
             "allocations": [{"invoice_id": final["id"], "amount": "1.00"}]}  # fmt: skip
     answer = stranger.post(PAYMENTS, body)
     assert list(answer.json["errors"]) == ["allocations.0.invoice_id"]
+
+
+def test_where_online_payment_is_not_set_up_the_bank_account_is_named(
+    api: Api, billing: Billing
+) -> None:
+    final = billing.final()
+    answer = api.post(f"/api/invoices/{final['id']}/payment-link")
+    assert (answer.status, answer.json["detail"]) == (
+        409,
+        "Online payment is not set up. The client can transfer 119.00 EUR to"
+        f" DE89 3704 0044 0532 0130 00 (Juniper), naming {final['number']}.",
+    )
+    unsigned = Api(app=api.app).post("/api/webhooks/stripe", {}, Stripe_Signature="t=1,v1=x")
+    assert unsigned.status == 400

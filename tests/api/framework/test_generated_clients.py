@@ -22,8 +22,9 @@ ROOT = Path(__file__).resolve().parents[3]
 GENERATOR = Path(sys.executable).with_name("openapi-python-client")
 NODE_TOOLS = ("openapi-typescript@7.13.0", "@redocly/cli@2.77.0")
 PACKAGE = "generated_client"
-# The generator has no model for a PDF; it calls the operation all the same, and gives the bytes.
-CONFIG = "content_type_overrides: {application/pdf: application/octet-stream}\n"
+# The generator has no model for these; it calls the operation all the same, and takes bytes.
+AS_BYTES = ("application/pdf", "application/xml", "text/xml", "text/csv")
+CONFIG = json.dumps({"content_type_overrides": dict.fromkeys(AS_BYTES, "application/octet-stream")})
 
 
 @pytest.fixture(scope="module")

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import fields, validate
+from marshmallow import fields
 from webargs.fields import DelimitedList
 
-from models.banking import DIRECTIONS
 from models.states import BANK_ENTRY
 from webapp.api.framework.operations import ApiBlueprint
 from webapp.api.framework.resource import Resource
 from webapp.schemas.banking import AcceptEntry, BankEntryOut
-from webapp.schemas.common import PlainText, StateIn
+from webapp.schemas.common import StateIn
 from webapp.services.billing import bank_statements as service
 from webapp.services.billing.bank_statements import ENTRIES, ENTRIES_OF_STATEMENT, STATEMENTS
 from webapp.services.common.exceptions import Conflict, InvalidTransition
@@ -28,7 +27,6 @@ statement_blueprint = ApiBlueprint(
 
 _FILTERS: dict[str, fields.Field[Any]] = {
     "status": DelimitedList(StateIn(BANK_ENTRY)),
-    "direction": PlainText(validate=validate.OneOf(DIRECTIONS)),
 }
 
 of_statement = Resource(

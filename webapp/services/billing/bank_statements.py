@@ -59,10 +59,7 @@ class EntryQuery(RecordQuery):
         return page
 
 
-_FILTERS = {
-    "status": among(BankEntry.status),
-    "direction": equals(BankEntry.direction),
-}
+_FILTERS = {"status": among(BankEntry.status)}
 ENTRIES = EntryQuery(
     BankEntry,
     domain="billing",

@@ -48,10 +48,21 @@ def pay_invoice(
     values = dict(values)
     keep_excess = values.pop("keep_excess", False)
     amount = values["amount"]
-    _demand_final(invoice)
+    demand_final(invoice)
     if amount > open_of(invoice) and not keep_excess:
         raise Invalid({"amount": [_too_much(invoice)]})
-    payment = _record(
+    payment = keep_as_credit(values, invoice)
+    if open_of(invoice) > 0:
+        _allocate(payment, invoice, min(amount, open_of(invoice)), at=payment.received_at)
+    return payment
+
+
+def keep_as_credit(values: Mapping[str, Any], invoice: Invoice) -> Payment:
+    """Record money that came for an invoice which takes none as its client's credit.
+
+    Raises Conflict for a reference that was recorded before.
+    """
+    return _record(
         {
             **values,
             "currency": invoice.currency,
@@ -59,9 +70,6 @@ def pay_invoice(
             "contact_id": invoice.contact_id,
         }
     )
-    if open_of(invoice) > 0:
-        _allocate(payment, invoice, min(amount, open_of(invoice)), at=payment.received_at)
-    return payment
 
 
 def record_payment(values: Mapping[str, Any]) -> Payment:
@@ -101,7 +109,7 @@ def record_payment(values: Mapping[str, Any]) -> Payment:
     if errors:
         raise Invalid(errors)
     for found in invoices.values():
-        _demand_final(found)
+        demand_final(found)
     payment = _record(values)
     for each in wanted:
         invoice = invoices[each["invoice_id"]]
@@ -120,7 +128,7 @@ def allocate_credit(
     payment = lock(Payment, payment_id, expected_row_version=expected_row_version)
     if invoice is None:
         raise Invalid({"invoice_id": ["There is no invoice with this id."]})
-    _demand_final(invoice)
+    demand_final(invoice)
     if invoice.currency != payment.currency:
         raise Invalid({"invoice_id": [f"This invoice is in {invoice.currency}."]})
     if payment.client_company_id not in (None, invoice.client_company_id):
@@ -221,6 +229,13 @@ def open_of(invoice: Invoice) -> Decimal:
 def credit_of(payment: Payment) -> Decimal:
     """What is left of a payment: the client's credit."""
     return payment.amount - payment.allocated - payment.refunded
+
+
+def demand_final(invoice: Invoice) -> None:
+    """Raises Conflict for a draft or void invoice."""
+    if invoice.status in ("draft", "void"):
+        label = INVOICE.label(invoice.status).lower()
+        raise Conflict(f"A {label} invoice takes no payments or credits.")
 
 
 def lock_invoices(ids: Sequence[UUID]) -> dict[UUID, Invoice]:
@@ -326,12 +341,6 @@ def _payments_of(invoice: Invoice) -> list[tuple[Payment, Decimal]]:
         .execution_options(populate_existing=True)
     )
     return [(payment, held[payment.id]) for payment in reversed(payments.all())]
-
-
-def _demand_final(invoice: Invoice) -> None:
-    if invoice.status in ("draft", "void"):
-        label = INVOICE.label(invoice.status).lower()
-        raise Conflict(f"A {label} invoice takes no payments or credits.")
 
 
 def _too_much(invoice: Invoice) -> str:

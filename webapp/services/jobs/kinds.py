@@ -101,6 +101,7 @@ KINDS: dict[str, JobKind] = {
         JobKind("sales.expire_proposals", "short"),
         JobKind("billing.notice_overdue", "short"),
         JobKind("billing.draft_due_invoices", "short"),
+        JobKind("billing.carry_out_payment_event", "short", patience=FOR_EVER),
         # The processor's work.
         JobKind("sales.render_signed_document", "document", batch=8),
         JobKind("billing.render_document", "document", batch=8),
@@ -112,6 +113,7 @@ KINDS: dict[str, JobKind] = {
         JobKind("engagements.mail_owner", **_MAIL),
         JobKind("billing.mail_invoice", **_MAIL),
         JobKind("billing.mail_reminder", **_MAIL),
+        JobKind("billing.expire_checkout", "outside"),
         # Much at a time, and nobody waits.
         JobKind("deletion.purge", "bulk"),
         JobKind("jobs.prune", "bulk"),
