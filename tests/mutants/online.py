@@ -76,7 +76,7 @@ MUTANTS: tuple[Mutant, ...] = (
         EVENTS,
         "    if given_back <= session.refunded:\n",
         "    if False:\n",
-        _events("refunds_follow_stripe_as_far_as_they_were_not_recorded_by_hand"),
+        _events("refunds_that_are_told_before_the_payment_and_out_of_order_are_all_recorded"),
     ),
     without(
         "that refunds recorded by hand count",

@@ -319,6 +319,15 @@ def test_refunds_follow_stripe_as_far_as_they_were_not_recorded_by_hand(
     assert (found["refunded"], billing.read(final)["open"]) == ("25.00", "25.00")
 
 
+def test_refunds_that_are_told_before_the_payment_and_out_of_order_are_all_recorded(
+    api: Api, anybody: Api, tenant: Tenant, stripe: StripeServer, link: dict[str, Any]
+) -> None:
+    for amount in (2500, 1500):
+        told(anybody, tenant, stripe.event(REFUNDED, link, amount_refunded=amount))
+    told(anybody, tenant, stripe.event(COMPLETED, link))
+    assert [p["refunded"] for p in payments(api)] == ["25.00"]
+
+
 def test_a_payment_that_was_given_back_in_part_is_not_paid_again(
     api: Api, anybody: Api, billing: Billing, tenant: Tenant, stripe: StripeServer,
     final: dict[str, Any], link: dict[str, Any],
