@@ -94,7 +94,7 @@ class Settings:
         stripe_secret = env.get("STRIPE_WEBHOOK_SECRET", "").strip() or None
         if (stripe_key is None) != (stripe_secret is None):
             wrong.append("STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET are set together, or neither")
-        stripe_url = env.get("STRIPE_API_URL", STRIPE_API_URL).rstrip("/")
+        stripe_url = (env.get("STRIPE_API_URL", "").strip() or STRIPE_API_URL).rstrip("/")
         if not stripe_url.startswith(("http://", "https://")):
             wrong.append("STRIPE_API_URL must begin with http:// or https://")
         if wrong:
