@@ -31,7 +31,8 @@ from models.states import CONTRACT
 class Contract(Versioned, SoftDeletable, TenantRecord):
     """An agreement with a client: a proposal's own, signed with it, or one that stands alone.
 
-    `content` is what was signed where it stands alone, as canonical JSON. `renews_id` names the
+    `content` is what the client was shown and signed where it stands alone, as canonical JSON;
+    `valid_until` is how long it can be signed after it was sent. `renews_id` names the
     contract whose next term it is. `billing` is how it is invoiced (rulings.md, *Terms*).
     """
 
@@ -60,6 +61,9 @@ class Contract(Versioned, SoftDeletable, TenantRecord):
         CheckConstraint(
             "(status = 'cancelled') = (cancelled_at IS NOT NULL)", name="cancelled_at_if_cancelled"
         ),
+        CheckConstraint(
+            "status <> 'expired' OR expired_at IS NOT NULL", name="expired_at_if_expired"
+        ),
         at_least(0, "notice_days"),
         list_index("contracts", live_only=True),
         list_index("contracts", "status", live_only=True),
@@ -68,6 +72,7 @@ class Contract(Versioned, SoftDeletable, TenantRecord):
         index("contracts", "contact_id"),
         index("contracts", "end_date", where="deleted_at IS NULL"),
         day_index("contracts", "end_date", live_only=True),
+        index("contracts", "valid_until", where="status = 'sent'"),
         # A contract has one next term.
         index("contracts", "renews_id", unique=True),
         purge_index("contracts"),
@@ -92,6 +97,10 @@ class Contract(Versioned, SoftDeletable, TenantRecord):
     renews_id: Mapped[UUID | None]
     billing: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     content: Mapped[str | None]
+    valid_until: Mapped[dt.datetime | None]
     sent_at: Mapped[dt.datetime | None]
+    opened_at: Mapped[dt.datetime | None]
+    viewed_at: Mapped[dt.datetime | None]
     signed_at: Mapped[dt.datetime | None]
+    expired_at: Mapped[dt.datetime | None]
     cancelled_at: Mapped[dt.datetime | None]

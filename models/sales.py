@@ -213,7 +213,9 @@ class ProposalVersion(TenantRecord):
 
 
 class SigningLink(TenantRecord):
-    """The link by which the client reads and signs one version; the token derives from `id`.
+    """The link by which the client reads and signs one version of a proposal, or a contract.
+
+    The token derives from `id`.
 
     `credential_id` names the credential that holds the token's digest; credentials are global,
     so the database keeps no reference. `email` is where it was sent to, the frozen content's
@@ -226,8 +228,10 @@ class SigningLink(TenantRecord):
     noun = "signing_link"
     __table_args__ = (
         belongs_to("proposal_id", "proposals"),
+        belongs_to("contract_id", "contracts"),
         belongs_to("contact_id", "contacts", ondelete="SET NULL"),
         UniqueConstraint("organization_id", "credential_id"),
+        CheckConstraint("num_nonnulls(proposal_id, contract_id) = 1", name="opens_one"),
         CheckConstraint(
             "num_nonnulls(delivered_at, undeliverable_at) <= 1", name="delivered_or_not"
         ),
@@ -244,11 +248,20 @@ class SigningLink(TenantRecord):
             unique=True,
             postgresql_where=text("revoked_at IS NULL"),
         ),
+        Index(
+            "uq_signing_links_organization_id_contract_id_living",
+            "organization_id",
+            "contract_id",
+            unique=True,
+            postgresql_where=text("revoked_at IS NULL"),
+        ),
         index("signing_links", "proposal_id"),
+        index("signing_links", "contract_id"),
         index("signing_links", "contact_id"),
     )
 
-    proposal_id: Mapped[UUID]
+    proposal_id: Mapped[UUID | None]
+    contract_id: Mapped[UUID | None]
     version: Mapped[int]
     credential_id: Mapped[UUID]
     contact_id: Mapped[UUID | None]

@@ -11,7 +11,15 @@ from flask import current_app
 from tasks.runtime.jobs import JobRow, batch_job, job
 from webapp.core.mail import compose, deliver
 from webapp.services.common import secrets
-from webapp.services.sales import after_signing, contract_signing, delivery, fulfilment, sending
+from webapp.services.sales import (
+    after_signing,
+    contract_mails,
+    contract_sending,
+    contract_signing,
+    delivery,
+    fulfilment,
+    sending,
+)
 
 
 @batch_job("sales.fulfil_signature")
@@ -45,10 +53,20 @@ def mail_signing_link(payload: dict[str, Any]) -> EmailMessage | None:
     if facts is None:
         return None
     link_id, mailing = UUID(payload["link_id"]), payload.get("mailing", 1)
+    key = link_id if mailing == 1 else f"{link_id}.{mailing}"
+    if contract := facts.get("contract"):
+        return compose(
+            "contract_link",
+            key,
+            to=_client(facts),
+            subject=f"Contract {contract['number']}: {contract['name']}",
+            signing_url=_signing_url(link_id, "contract"),
+            **facts,
+        )
     proposal = facts["proposal"]
     return compose(
         "signing_link",
-        link_id if mailing == 1 else f"{link_id}.{mailing}",
+        key,
         to=_client(facts),
         subject=f"Proposal {proposal['number']}: {proposal['name']}",
         signing_url=_signing_url(link_id),
@@ -107,6 +125,48 @@ def mail_declined(payload: dict[str, Any]) -> EmailMessage | None:
     )
 
 
+@job("sales.mail_signed_contract", effect=deliver)
+def mail_signed_contract(payload: dict[str, Any]) -> EmailMessage | None:
+    """Thank the client for signing a contract, and tell where it is."""
+    facts = contract_mails.signed_contract_facts(UUID(payload["signature_id"]))
+    if not facts["contact"] or not facts["contact"]["email"]:
+        return None
+    base_url = current_app.config["SETTINGS"].base_url
+    link_id = facts["link_id"]
+    return compose(
+        "signed_contract_client",
+        payload["signature_id"],
+        to=_client(facts),
+        subject=f"Signed: {facts['contract']['name']}",
+        verify_url=f"{base_url}/verify",
+        signed_url=_signing_url(link_id, "contract") if link_id else None,
+        **facts,
+    )
+
+
+@job("sales.mail_signed_contract_owner", effect=deliver)
+def mail_signed_contract_owner(payload: dict[str, Any]) -> EmailMessage | None:
+    """Tell the contract's owner that the client signed."""
+    facts = contract_mails.signed_contract_facts(UUID(payload["signature_id"]))
+    if facts["owner"] is None:
+        return None
+    contract = facts["contract"]
+    return compose(
+        "signed_contract_owner",
+        payload["signature_id"],
+        to=facts["owner"],
+        subject=f"{contract['client']['name']} signed {contract['number']}",
+        console_url=_console_url(),
+        **facts,
+    )
+
+
+@job("sales.expire_contracts")
+def expire_contracts(_payload: dict[str, Any]) -> None:
+    """Expire the sent contracts whose time has passed."""
+    contract_sending.expire_contracts()
+
+
 @job("sales.expire_proposals")
 def expire_proposals(_payload: dict[str, Any]) -> None:
     """Expire the sent proposals whose time has passed."""
@@ -118,9 +178,9 @@ def _client(facts: dict[str, Any]) -> tuple[str, str]:
     return f"{contact['first_name']} {contact['last_name']}", contact["email"]
 
 
-def _signing_url(link_id: UUID) -> str:
+def _signing_url(link_id: UUID, page: str = "sign") -> str:
     settings = current_app.config["SETTINGS"]
-    return f"{settings.base_url}/sign/{secrets.link_token(settings.secret_key, link_id)}"
+    return f"{settings.base_url}/{page}/{secrets.link_token(settings.secret_key, link_id)}"
 
 
 def _console_url() -> str:

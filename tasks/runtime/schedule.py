@@ -43,6 +43,12 @@ ENTRIES = (
         " WHERE status = 'sent' AND valid_until <= now() AND deleted_at IS NULL",
     ),
     Entry(
+        "sales.expire_contracts",
+        60,
+        "SELECT DISTINCT organization_id FROM contracts"
+        " WHERE status = 'sent' AND valid_until <= now() AND deleted_at IS NULL",
+    ),
+    Entry(
         "billing.notice_overdue",
         3600,
         # In some zone it is a day earlier; the job knows the organization's.

@@ -332,14 +332,14 @@ def test_a_second_effect_is_refused_by_a_unique_key(table: str, columns: tuple[s
     assert ["organization_id", *columns] in uniques
 
 
-def test_a_version_has_one_living_link() -> None:
-    [living] = [i for i in TABLES["signing_links"].indexes if i.unique]
-    assert [column.name for column in living.columns] == [
-        "organization_id",
-        "proposal_id",
-        "version",
+def test_a_version_and_a_contract_have_one_living_link_each() -> None:
+    living = [i for i in TABLES["signing_links"].indexes if i.unique]
+    assert sorted([column.name for column in index.columns] for index in living) == [
+        ["organization_id", "contract_id"],
+        ["organization_id", "proposal_id", "version"],
     ]
-    assert str(living.dialect_options["postgresql"]["where"]) == "revoked_at IS NULL"
+    for index in living:
+        assert str(index.dialect_options["postgresql"]["where"]) == "revoked_at IS NULL"
 
 
 # E, *Foreign Keys*, and retention.md, *Purge*: what a deletion does.

@@ -14,6 +14,7 @@ _named = "tests/services/sales/test_named_engagement.py::test_{}".format
 _after = "tests/api/sales/test_after_signing.py::test_{}".format
 
 _choices = "tests/api/sales/test_choices.py::test_{}".format
+_links = "tests/api/sales/test_contract_links.py::test_{}".format
 _terms = "tests/api/sales/test_terms.py::test_{}".format
 CHOICES = "webapp/services/sales/choices.py"
 DRAFTS = "webapp/services/billing/drafts.py"
@@ -69,6 +70,27 @@ MUTANTS: tuple[Mutant, ...] = (
         "return [(_tax(group.category, group.rate), group.net) for group in groups]",
         'return [(_tax(default_tax["category"], default_tax["rate"]), Decimal(1))]',
         _terms("a_deposit_is_drafted_at_once_with_the_taxes_of_the_items_and_the_rest_is_planned"),
+    ),
+    without(
+        "the end of a withdrawn contract's link",
+        "webapp/services/sales/contracts.py",
+        "        end_link(contract)\n        contract.cancelled_at",
+        "        contract.cancelled_at",
+        _links("nobody_signs_a_contract_that_was_withdrawn_or_deleted"),
+    ),
+    without(
+        "the end of the time to sign a contract",
+        "webapp/services/sales/contract_signing.py",
+        "        if clock >= contract.valid_until:\n",
+        "        if False:\n",
+        _links("a_contract_whose_time_is_over_expires_and_can_be_revised"),
+    ),
+    without(
+        "the content that the signer of a contract saw",
+        "webapp/services/sales/contract_signing.py",
+        "        if evidence.content_sha256 not in (None, contract.content_sha256):\n",
+        "        if False:\n",
+        _links("what_was_signed_must_be_what_was_shown"),
     ),
     without(
         "the one schedule of a signed contract",

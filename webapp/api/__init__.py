@@ -27,10 +27,17 @@ from webapp.api.identity import organization
 from webapp.api.jobs import jobs
 from webapp.api.overview import dashboard
 from webapp.api.projects import milestones, projects, tasks, time_entries
-from webapp.api.sales import contracts, proposals, signing_links, verification
+from webapp.api.sales import (
+    contract_links,
+    contracts,
+    proposals,
+    signing_links,
+    verification,
+)
 
 RESOURCES = (
     engagements, timeline, projects, conversations, messages, proposals, signing_links,
+    contract_links,
     verification, orders, companies, contacts, deals, services, jobs,
     organization, invoices, payments, credit_notes, schedules, reports,
     milestones, tasks, project_templates, dashboard, contracts, engagement_contracts,

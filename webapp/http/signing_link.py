@@ -10,7 +10,9 @@ from flask import request
 from webapp.auth.credentials import signing_link_context
 from webapp.core.transaction import in_transaction
 from webapp.http.caller import user_agent
+from webapp.services.sales import contract_sending
 from webapp.services.sales.content import CONSENT_TEXT, CONSENT_VERSION
+from webapp.services.sales.contract_links import contract_of_caller
 from webapp.services.sales.evidence import Evidence
 from webapp.services.sales.queries import linked_to_caller
 from webapp.services.sales.sending import mark_opened
@@ -23,6 +25,7 @@ def evidence_of_request(
     data: str,
     content_sha256: str,
     selection: Sequence[Mapping[str, Any]] | None = None,
+    consent_text: str = CONSENT_TEXT,
 ) -> Evidence:
     """The evidence of the client's own signature: what they sent, and where it came from."""
     languages = request.accept_languages.values()
@@ -31,7 +34,7 @@ def evidence_of_request(
         signer_email=signer_email,
         method=method,
         data=data,
-        consent_text=CONSENT_TEXT,
+        consent_text=consent_text,
         consent_version=CONSENT_VERSION,
         locale=next(iter(languages), "")[:35] or None,
         ip=request.remote_addr,
@@ -52,3 +55,12 @@ def opened_by_link(*, even_replaced: bool = False) -> dict[str, object]:
     if is_first and request.method == "GET":
         in_transaction(signing_link_context("link:read"), mark_opened)
     return proposal
+
+
+def contract_opened_by_link(*, even_replaced: bool = False) -> dict[str, Any]:
+    """As `opened_by_link`, for the contract behind the caller's link."""
+    contract = contract_of_caller(even_replaced=even_replaced)
+    is_first = contract["status"] == "sent" and contract["opened_at"] is None
+    if is_first and request.method == "GET":
+        in_transaction(signing_link_context("link:read"), contract_sending.mark_opened)
+    return contract

@@ -11,19 +11,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
-from marshmallow import Schema, ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
 from models.states import PHASE
 from webapp.auth.credentials import signing_link_context
 from webapp.auth.guard import read_in, requires
 from webapp.extensions import limit_anybody
-from webapp.http.errors import flatten
 from webapp.http.signing_link import evidence_of_request, opened_by_link
 from webapp.http.wait import DEFAULT_SECONDS, done_within, unless_it_fails
 from webapp.pages.choices import SHOWN, choices_of, has_choices_of, selection_of
+from webapp.pages.signature_form import Errors, Page, checked_form, messages_of, signature_of
 from webapp.schemas.sales import DeclineIn
-from webapp.schemas.signing import PublicSigningResult, SignIn
+from webapp.schemas.signing import PublicSigningResult
 from webapp.services.common.exceptions import (
     Conflict,
     ContentChanged,
@@ -40,22 +39,9 @@ from webapp.services.sales.signing import Signed, sign_by_link
 blueprint = Blueprint("signing", __name__, url_prefix="/sign")
 limit_anybody(blueprint)
 
-Page = tuple[str, int]
-Errors = Mapping[str, list[str]]
-
 # Gone is what a link leads to when its proposal can no longer be signed by anybody.
 CLOSED = {"declined": 200, "expired": 410, "revised": 410, "replaced": 410}
 PHASES = PHASE.labels(tuple(PHASE.states))
-# What a field says when nothing was entered; the schema's words are for programs.
-MISSING = {
-    "signer_name": "Enter your full name.",
-    "signer_email": "Enter your email address.",
-    "signature": "Type your name as your signature.",
-    "drawn": "Draw your signature in the box, or choose to type it.",
-    "consent": "Tick the box to say that you agree.",
-    "content_sha256": "The form was not complete. Please read the proposal and sign once more.",
-    "reason": "Say in a few words why.",
-}
 
 
 def to_page(*_: Any) -> AnyResponse:
@@ -119,16 +105,7 @@ def wait_for_engagement(signed: Signed) -> AnyResponse:
 @requires("link:sign", credential=signing_link_context, after_commit=wait_for_engagement)
 def sign(token: str) -> Signed:
     form = request.form
-    is_drawn = form.get("method") == "drawn"
-    data = form.get("drawn" if is_drawn else "signature", "")
-    body = {
-        "signer_name": form.get("signer_name", ""),
-        "signer_email": form.get("signer_email", "").strip(),
-        "consent": form.get("consent") == "yes",
-        "signature": {"method": "drawn" if is_drawn else "typed", "data": data},
-        "content_sha256": form.get("content_sha256", ""),
-    }
-    checked = _checked(SignIn(), body)
+    checked = signature_of(form)
     selection = _selection(form) if SHOWN in form else None
     return sign_by_link(
         evidence_of_request(
@@ -199,17 +176,8 @@ def viewed(token: str) -> tuple[str, int]:
 @blueprint.post("/<string:token>/decline")
 @requires("link:decline", credential=signing_link_context, after_commit=to_page)
 def decline(token: str) -> None:
-    checked = _checked(DeclineIn(), {"reason": request.form.get("reason", "")})
+    checked = checked_form(DeclineIn(), {"reason": request.form.get("reason", "")})
     decline_by_link(checked["reason"])
-
-
-def _checked(schema: Schema, body: dict[str, Any]) -> dict[str, Any]:
-    """The form's content, checked as the API checks it. Raises Invalid naming the fields."""
-    try:
-        loaded: dict[str, Any] = schema.load(body)
-    except ValidationError as error:
-        raise Invalid(flatten(error.messages)) from error
-    return loaded
 
 
 @blueprint.get("/<string:token>/signed.pdf")
@@ -228,17 +196,7 @@ def signed_pdf(token: str) -> Response | AnyResponse:
 @blueprint.errorhandler(Invalid)
 def correct(error: Invalid) -> Page:
     """The form once more, each message beside the field it belongs to."""
-    drawn = request.form.get("method") == "drawn"
-    errors: dict[str, list[str]] = {}
-    for path, messages in error.errors.items():
-        if path.partition(".")[0] == "selection":
-            errors["selection"] = [*errors.get("selection", []), *messages]
-            continue
-        field = path if path in MISSING else ("drawn" if drawn else "signature")
-        # Its own words where it was left out, and for what nobody types.
-        silent = not request.form.get(field, "").strip() or field == "content_sha256"
-        errors[field] = [MISSING[field]] if silent else messages
-    return _show_in_context(422, errors)
+    return _show_in_context(422, messages_of(error, request.form))
 
 
 @blueprint.errorhandler(ContentChanged)

@@ -25,7 +25,8 @@ from webapp.schemas.common import (
     text,
 )
 from webapp.schemas.crm import CompanyBrief, ContactBrief
-from webapp.schemas.signing import JobBrief
+from webapp.schemas.sales import DeliveryOut
+from webapp.schemas.signing import JobBrief, PublicContact, PublicParty
 from webapp.schemas.terms import TermsIn, TermsOut
 
 
@@ -88,11 +89,68 @@ class ContractOut(Output):
     renews_id = fields.UUID(allow_none=True)
     renewed_by_id = fields.UUID(allow_none=True)
     content_sha256 = fields.String(allow_none=True)
+    valid_until = Moment(allow_none=True)
+    sent_at = Moment(allow_none=True)
+    delivery = fields.Nested(DeliveryOut, allow_none=True)
+    opened_at = Moment(allow_none=True)
+    viewed_at = Moment(allow_none=True)
+    expired_at = Moment(allow_none=True)
     signed_at = Moment(allow_none=True)
     cancelled_at = Moment(allow_none=True)
     created_at = Moment()
     updated_at = Moment()
     engagements = fields.List(fields.Nested(ContractEngagement))
+
+
+class SendContractIn(Input):
+    """Until when it can be signed; as long as the organization's links live if it is not said."""
+
+    valid_until = Moment(metadata={"x-depends-on": "the time it is sent"})
+
+
+class SentContractOut(ContractOut):
+    """What `send` and `resend` answer: `signing_url` is shown this once."""
+
+    signing_url = fields.String()
+
+
+class PublicContractOut(Output):
+    """What the client may read of a contract: the frozen content and how things stand."""
+
+    number = fields.String()
+    name = fields.String()
+    status = StateLabel(CONTRACT)
+    status_id = StateNumber(CONTRACT)
+    body = fields.String()
+    currency = fields.String(allow_none=True)
+    total_value = fields.String(allow_none=True)
+    billing = fields.Nested(TermsOut, allow_none=True)
+    start_date = fields.String(allow_none=True)
+    end_date = fields.String(allow_none=True)
+    auto_renew = fields.Boolean()
+    notice_days = fields.Integer(allow_none=True)
+    valid_until = Moment(allow_none=True)
+    sent_at = Moment(allow_none=True)
+    signed_at = Moment(allow_none=True)
+    organization = fields.Nested(PublicParty)
+    client = fields.Nested(PublicParty)
+    contact = fields.Nested(PublicContact, allow_none=True)
+    content_sha256 = fields.String()
+    consent_text = fields.String()
+
+
+class PublicContractSigned(Output):
+    """`engagement` is null until it is there."""
+
+    contract = fields.Nested(PublicContractOut)
+    engagement = fields.Nested(ContractEngagement, allow_none=True)
+
+
+class PublicContractAccepted(Output):
+    """The signature is recorded; the job carries it out."""
+
+    contract = fields.Nested(PublicContractOut, allow_none=True)
+    job = fields.Nested(JobBrief)
 
 
 class CancelIn(Input):

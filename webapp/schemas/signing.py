@@ -222,10 +222,15 @@ class CertificateOut(Output):
 
 
 class VerificationOut(Output):
-    """What is on record under a document's SHA-256."""
+    """What is on record under a document's SHA-256.
+
+    Of a contract, `proposal_number` and `proposal_name` are its own number and name.
+    """
 
     sha256 = fields.String()
-    kind = fields.String(validate=validate.OneOf(["signed document", "proposal content"]))
+    kind = fields.String(
+        validate=validate.OneOf(["signed document", "proposal content", "contract content"])
+    )
     organization = fields.String()
     proposal_number = fields.String()
     proposal_name = fields.String()

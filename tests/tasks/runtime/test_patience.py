@@ -188,7 +188,7 @@ def test_the_kinds_of_the_product_have_the_patience_that_they_need() -> None:
     assert patience["sales.fulfil_signature"] is None
     assert patience["sales.render_signed_document"] == dt.timedelta(days=1)
     mails = {name for name in patience if name.startswith("sales.mail_")}
-    assert len(mails) == 4
+    assert len(mails) == 6
     assert {patience[name] for name in mails} == {dt.timedelta(days=3)}
 
 

@@ -1,11 +1,11 @@
-"""Contracts that stand alone: drawn up, signed, cancelled, renewed (rulings.md, *Contracts*)."""
+"""Contracts that stand alone: drawn up, sent, signed, renewed (rulings.md, *Contracts*)."""
 
 from __future__ import annotations
 
 from typing import Any
 from uuid import UUID
 
-from flask import request
+from flask import current_app, request
 from marshmallow import fields, validate
 from webargs.fields import DelimitedList
 
@@ -14,6 +14,7 @@ from models.db.tenancy import current_principal
 from models.states import CONTRACT
 from webapp.api.framework.operations import ApiBlueprint
 from webapp.api.framework.resource import Resource
+from webapp.api.sales.proposals import pdf_answer
 from webapp.http.caller import user_agent
 from webapp.http.responses import ApiResponse
 from webapp.http.wait import wait_for_result
@@ -25,16 +26,23 @@ from webapp.schemas.contracts import (
     ContractOut,
     ContractSigned,
     ContractSigningAccepted,
+    SendContractIn,
+    SentContractOut,
 )
+from webapp.schemas.sales import ResendIn
 from webapp.schemas.signing import RecordSignatureIn
+from webapp.services.common import secrets
 from webapp.services.common.exceptions import (
     AlreadySigned,
     Conflict,
     ContentChanged,
+    Expired,
     InvalidTransition,
 )
+from webapp.services.sales import contract_sending
 from webapp.services.sales import contracts as service
 from webapp.services.sales.content import signer_by_default
+from webapp.services.sales.contract_links import signed_contract_document
 from webapp.services.sales.contract_queries import CONTRACTS
 from webapp.services.sales.contract_signing import sign_contract as record_signature
 from webapp.services.sales.evidence import Evidence
@@ -78,6 +86,84 @@ contracts.action(
     body=CancelIn,
     errors=(InvalidTransition,),
 )
+
+
+contracts.action(
+    "revise",
+    "Make an expired contract a draft again",
+    contract_sending.revise_contract,
+    errors=(InvalidTransition,),
+)
+
+
+def _with_signing_url(answer: ApiResponse) -> ApiResponse:
+    """Show the link this once; the kept answer holds its id, from which the token is derived."""
+    link_id = UUID(answer.body.pop("link_id"))
+    settings = current_app.config["SETTINGS"]
+    token = secrets.link_token(settings.secret_key, link_id)
+    answer.body["signing_url"] = f"{settings.base_url}/contract/{token}"
+    return answer
+
+
+@blueprint.operation(
+    "POST",
+    "/<uuid:contract_id>/send",
+    permission="sales:write",
+    body=SendContractIn,
+    body_required=False,
+    out=SentContractOut,
+    if_match=True,
+    has_etag=True,
+    errors=(Conflict,),
+    after_commit=_with_signing_url,
+)
+def send_contract(
+    body: dict[str, Any], contract_id: UUID, *, expected_row_version: int | None
+) -> ApiResponse:
+    """Send a contract to its contact for signing"""
+    secret_key = current_app.config["SETTINGS"].secret_key
+    link = contract_sending.send_contract(
+        body, contract_id, secret_key, expected_row_version=expected_row_version
+    )
+    return _sent(contract_id, link.id)
+
+
+@blueprint.operation(
+    "POST",
+    "/<uuid:contract_id>/resend",
+    permission="sales:write",
+    body=ResendIn,
+    body_required=False,
+    out=SentContractOut,
+    if_match=True,
+    has_etag=True,
+    errors=(Conflict, Expired),
+    after_commit=_with_signing_url,
+)
+def resend_contract(
+    body: dict[str, Any], contract_id: UUID, *, expected_row_version: int | None
+) -> ApiResponse:
+    """Mail the contract's signing link again, or a new one to a corrected address"""
+    secret_key = current_app.config["SETTINGS"].secret_key
+    link = contract_sending.resend_contract(
+        body, contract_id, secret_key, expected_row_version=expected_row_version
+    )
+    return _sent(contract_id, link.id)
+
+
+def _sent(contract_id: UUID, link_id: UUID) -> ApiResponse:
+    answer = contracts.answer({"contract_id": contract_id})
+    answer.body["link_id"] = str(link_id)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+@blueprint.operation(
+    "GET", "/<uuid:contract_id>/signed.pdf", permission="sales:read", content_type="application/pdf"
+)
+def get_signed_contract(contract_id: UUID) -> ApiResponse:
+    """Download the signed PDF"""
+    return pdf_answer(signed_contract_document(contract_id))
 
 
 @blueprint.operation(
@@ -124,7 +210,7 @@ def _contract(accepted: dict[str, Any]) -> dict[str, Any]:
     answers={202: ContractSigningAccepted},
     if_match=True,
     waits=True,
-    errors=(AlreadySigned, InvalidTransition, ContentChanged),
+    errors=(AlreadySigned, InvalidTransition, Expired, ContentChanged),
     after_commit=lambda answer: wait_for_result(answer, _result, _promise, about="contract"),
 )
 def sign_contract(

@@ -1,4 +1,4 @@
-"""Telling owners that an engagement became another's (rulings.md, *Owner*)."""
+"""Who owns what, and telling owners that an engagement became another's (rulings.md, *Owner*)."""
 
 from __future__ import annotations
 
@@ -6,13 +6,33 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, cast, select
+from sqlalchemy import Text, cast, or_, select
 
 from models.db.base import db
 from models.db.tenancy import current_organization_id
 from models.engagements import Engagement
 from models.identity import Membership, Organization, User
 from webapp.services.jobs.enqueue import enqueue
+
+
+def address_of_owner(owner_id: str | None) -> tuple[str, str] | None:
+    """Name and address of this owner, else of the organization's; None without any.
+
+    `owner_id` is a free string, so it may name nobody we know.
+    """
+    is_the_owner = cast(User.id, Text) == (owner_id or "")
+    member = db.session.execute(
+        select(User.name, User.email)
+        .join(Membership, Membership.user_id == User.id)
+        .where(
+            Membership.organization_id == current_organization_id(),
+            Membership.deleted_at.is_(None),
+            or_(is_the_owner, Membership.role == "owner"),
+        )
+        .order_by(is_the_owner.desc(), Membership.created_at)
+        .limit(1)
+    ).one_or_none()
+    return (member.name, member.email) if member else None
 
 
 def tell_owners(engagement: Engagement, before: str) -> None:

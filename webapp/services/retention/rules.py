@@ -209,6 +209,13 @@ def _of_proposals(proposals: Any) -> tuple[Below, ...]:
     )
 
 
+def _credentials_of_contracts() -> Any:
+    """What lets in who holds the links of the contracts at hand."""
+    return select(SigningLink.credential_id).where(
+        SigningLink.organization_id == TENANT, SigningLink.contract_id == any_(IDS)
+    )
+
+
 def _of_projects(projects: Any) -> tuple[Below, ...]:
     """What goes before projects (a query for their ids): talk, tasks, milestones, history."""
     conversations = select(Conversation.id).where(
@@ -312,6 +319,8 @@ RULES = (
         below=(
             below(SignedDocument.signature_id, of=Signature.contract_id),
             below(Signature.contract_id),
+            (Credential, Credential.id.in_(_credentials_of_contracts())),
+            below(SigningLink.contract_id),
             below(EngagementContract.contract_id),
         ),
         kept=or_(

@@ -8,15 +8,18 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, cast, or_, select
+from sqlalchemy import func, or_, select
 
+from models.contracts import Contract
 from models.db.base import db
 from models.db.queries import CompiledQuery, bound
 from models.db.tenancy import current_organization_id
-from models.identity import Membership, Organization, User
+from models.identity import Organization
 from models.sales import Proposal, ProposalVersion, Signature, SignedDocument, SigningLink
 from models.states import PHASE
 from webapp.services.common.writes import now
+from webapp.services.engagements.owners import address_of_owner
+from webapp.services.sales.contract_mails import contract_link_facts
 from webapp.services.sales.delivery import is_current
 from webapp.services.sales.queries import created_by
 from webapp.services.sales.signed_document import render_signed_document
@@ -58,6 +61,8 @@ def link_facts(payload: Mapping[str, Any]) -> dict[str, Any] | None:
     link = db.session.get(SigningLink, (current_organization_id(), UUID(payload["link_id"])))
     if link is None or link.revoked_at is not None or not is_current(link, payload):
         return None
+    if link.contract_id is not None:
+        return contract_link_facts(link)
     proposal = db.session.get_one(Proposal, (link.organization_id, link.proposal_id))
     is_past = proposal.valid_until is not None and proposal.valid_until <= now()
     if proposal.status != "sent" or proposal.deleted_at is not None or is_past:
@@ -100,29 +105,9 @@ def decline_facts(proposal_id: UUID) -> dict[str, Any] | None:
 
 
 def owner_address(proposal_id: UUID) -> tuple[str, str] | None:
-    """Name and address of the proposal's owner, else of the organization's; None without any.
-
-    `owner_id` is a free string (rulings.md, *Owner*), so it may name nobody we know.
-    """
-    organization_id = current_organization_id()
-    owner_id = (
-        select(Proposal.owner_id)
-        .where(Proposal.organization_id == organization_id, Proposal.id == proposal_id)
-        .scalar_subquery()
-    )
-    is_the_owner = cast(User.id, Text) == owner_id
-    member = db.session.execute(
-        select(User.name, User.email)
-        .join(Membership, Membership.user_id == User.id)
-        .where(
-            Membership.organization_id == organization_id,
-            Membership.deleted_at.is_(None),
-            or_(is_the_owner, Membership.role == "owner"),
-        )
-        .order_by(is_the_owner.desc(), Membership.created_at)
-        .limit(1)
-    ).one_or_none()
-    return (member.name, member.email) if member else None
+    """Name and address of the proposal's owner, else of the organization's; None without any."""
+    proposal = db.session.get_one(Proposal, (current_organization_id(), proposal_id))
+    return address_of_owner(proposal.owner_id)
 
 
 def _facts(told: Mapping[str, Any], email: str | None = None) -> dict[str, Any]:
@@ -140,17 +125,24 @@ def _facts(told: Mapping[str, Any], email: str | None = None) -> dict[str, Any]:
 _SIGNED = (
     select(
         Signature.proposal_id,
+        Signature.contract_id,
         Signature.signed_at,
-        ProposalVersion.content,
+        func.coalesce(ProposalVersion.content, Contract.content).label("content"),
         Organization.name.label("organization"),
         Organization.timezone,
     )
     .select_from(Signature)
-    .join(
+    .outerjoin(
         ProposalVersion,
         (ProposalVersion.organization_id == Signature.organization_id)
         & (ProposalVersion.proposal_id == Signature.proposal_id)
         & (ProposalVersion.version == Signature.version),
+    )
+    .outerjoin(
+        Contract,
+        (Contract.organization_id == Signature.organization_id)
+        & (Contract.id == Signature.contract_id)
+        & Signature.proposal_id.is_(None),
     )
     .join(Organization, Organization.id == Signature.organization_id)
     .where(Signature.id == bound("id", Signature.id.type))
@@ -178,8 +170,11 @@ _TOLD = CompiledQuery.of(
     ).outerjoin(
         SigningLink,
         (SigningLink.organization_id == Signature.organization_id)
-        & (SigningLink.proposal_id == Signature.proposal_id)
-        & (SigningLink.version == Signature.version)
+        & or_(
+            (SigningLink.proposal_id == Signature.proposal_id)
+            & (SigningLink.version == Signature.version),
+            (SigningLink.contract_id == Signature.contract_id) & Signature.proposal_id.is_(None),
+        )
         & SigningLink.revoked_at.is_(None),
     )
 )

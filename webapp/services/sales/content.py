@@ -32,6 +32,8 @@ CONSENT_TEXT = (
     " electronic signature to bind me as one written by hand would."
 )
 
+CONTRACT_CONSENT = CONSENT_TEXT.replace("this proposal", "this contract")
+
 
 def items_of(proposals: Sequence[Proposal]) -> dict[UUID, list[ProposalItem]]:
     """The items of each proposal by its id, in their order."""

@@ -11,6 +11,7 @@ from sqlalchemy.orm import aliased
 from models.contracts import Contract
 from models.engagements import Engagement, EngagementContract
 from models.identity import Organization
+from models.sales import SigningLink
 from webapp.services.common.reads import (
     Filter,
     RecordQuery,
@@ -23,6 +24,7 @@ from webapp.services.common.reads import (
 )
 from webapp.services.crm.briefs import client_briefs
 from webapp.services.identity.organization import DEFAULTS
+from webapp.services.sales.queries import delivery_of
 
 _Next = aliased(Contract, name="next_term")
 _SOON = func.coalesce(
@@ -57,6 +59,11 @@ CONTRACTS = RecordQuery(
     noun="contract",
     extra={
         **client_briefs(Contract),
+        "delivery": delivery_of(
+            SigningLink.organization_id == Contract.organization_id,
+            SigningLink.contract_id == Contract.id,
+            correlate=Contract,
+        ),
         "is_ending_soon": func.coalesce(IS_ENDING_SOON, False),
         "renewed_by_id": select(_Next.id)
         .where(_Next.organization_id == Contract.organization_id, _Next.renews_id == Contract.id)

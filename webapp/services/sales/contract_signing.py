@@ -6,6 +6,7 @@ the job it leaves behind (sign-flow.md, *Signing*; E, *Creation*).
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import rfc8785
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from models.billing import InvoiceSchedule
 from models.contracts import Contract
@@ -29,7 +30,7 @@ from webapp.services.activity.events import record_activity
 from webapp.services.billing.drafts import Client, drafted
 from webapp.services.billing.schedules import plan_of
 from webapp.services.billing.terms import scheduled
-from webapp.services.common.exceptions import AlreadySigned, ContentChanged, Invalid
+from webapp.services.common.exceptions import AlreadySigned, ContentChanged, Expired, Invalid
 from webapp.services.common.writes import lock, move, now, today
 from webapp.services.crm.deals import win_deal
 from webapp.services.identity.organization import default_tax
@@ -54,15 +55,26 @@ def sign_contract(
 ) -> SignedContract:
     """Record a client's signature under a contract, by staff or by a program.
 
-    A draft is frozen first. Raises NotFound, StaleVersion, AlreadySigned naming the engagement,
-    InvalidTransition, ContentChanged when the signer saw something else, and Invalid.
+    Raises NotFound, StaleVersion, and as `sign_locked`.
     """
-    contract = lock(Contract, contract_id, expected_row_version=expected_row_version)
+    return sign_locked(
+        lock(Contract, contract_id, expected_row_version=expected_row_version), evidence
+    )
+
+
+def sign_locked(contract: Contract, evidence: Evidence) -> SignedContract:
+    """Write the signature on the locked contract; a draft is frozen first.
+
+    Raises AlreadySigned naming the engagement, InvalidTransition, Expired by the database's clock,
+    ContentChanged when the signer saw something else, and Invalid.
+    """
     if contract.status == "signed":
-        under = engagements_under(contract_id)
+        under = engagements_under(contract.id)
         raise AlreadySigned(under[0] if under else None)
     if CONTRACT.allows(contract.status, "signed"):
-        contract.content, contract.content_sha256 = freeze_contract(contract)
+        check_not_expired(contract)
+        if contract.status == "draft":
+            contract.content, contract.content_sha256 = freeze_contract(contract)
         if evidence.content_sha256 not in (None, contract.content_sha256):
             raise ContentChanged()
         evidence.check()
@@ -76,9 +88,22 @@ def sign_contract(
     )
     win_deal(contract.deal_id)
     insert_together([signature])
-    job_id = enqueue(KIND, signature.id, {"signature_id": str(signature.id)})
+    payload = {"signature_id": str(signature.id)}
+    job_id = enqueue(KIND, signature.id, payload)
+    enqueue("sales.render_signed_document", signature.id, payload)
+    for kind in ("sales.mail_signed_contract", "sales.mail_signed_contract_owner"):
+        enqueue(kind, signature.id, payload, ordering_key=f"mail:contract:{contract.id}")
     job = {"id": job_id, "kind": KIND, "state": "ready", "created_at": now()}
     return SignedContract(signature.id, job)
+
+
+def check_not_expired(contract: Contract) -> None:
+    """By the database's clock, after the lock was waited for. Raises Expired."""
+    if contract.status == "sent" and contract.valid_until is not None:
+        with db.session.no_autoflush:
+            clock: dt.datetime = db.session.execute(select(func.clock_timestamp())).scalar_one()
+        if clock >= contract.valid_until:
+            raise Expired("The time to sign this contract is over.")
 
 
 def freeze_contract(contract: Contract) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from models.db.base import TenantRecord, db, uuid7
 from models.db.inserts import insert_records
 from models.db.tenancy import current_organization_id, current_principal
 from models.engagements import EngagementContract
+from models.sales import SigningLink
 from models.states import CONTRACT
 from webapp.services.activity.events import record_activity
 from webapp.services.billing.numbers import next_number
@@ -82,6 +83,7 @@ def trash_contract(contract_id: UUID, *, expected_row_version: int | None = None
     contract = lock(Contract, contract_id, expected_row_version=expected_row_version)
     if contract.status == "signed":
         raise Conflict("A signed contract cannot be deleted.")
+    end_link(contract)
     _free_the_term_before(contract)
     trash(contract)
 
@@ -95,6 +97,7 @@ def cancel_contract(
     """Give a contract up that nobody signed. Raises NotFound, StaleVersion, InvalidTransition."""
     contract = lock(Contract, contract_id, expected_row_version=expected_row_version)
     if CONTRACT.allows(contract.status, "cancelled"):
+        end_link(contract)
         contract.cancelled_at = now()
         _free_the_term_before(contract)
     move(contract, CONTRACT, "cancelled", reason=(values or {}).get("reason"))
@@ -162,6 +165,18 @@ def engagements_under(contract_id: UUID) -> list[UUID]:
             .order_by(EngagementContract.id)
         )
     )
+
+
+def end_link(contract: Contract) -> None:
+    """Let nobody sign by the contract's link any more, if there is one."""
+    for link in db.session.scalars(
+        select(SigningLink).where(
+            SigningLink.organization_id == contract.organization_id,
+            SigningLink.contract_id == contract.id,
+            SigningLink.revoked_at.is_(None),
+        )
+    ):
+        link.revoked_at = now()
 
 
 def _free_the_term_before(contract: Contract) -> None:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from models.contracts import Contract
 from models.db.base import db, uuid7
 from models.db.tenancy import current_organization_id
 from models.identity import Credential
@@ -22,14 +23,16 @@ from webapp.services.common.writes import now
 from webapp.services.jobs.enqueue import enqueue
 
 
-def make_link(proposal: Proposal, email: str, secret_key: bytes) -> SigningLink:
-    """Make the link to the proposal's present version, and have it mailed to this address."""
+def make_link(offer: Proposal | Contract, email: str, secret_key: bytes) -> SigningLink:
+    """Make the link to what is offered, and have it mailed to this address.
+
+    A proposal's link opens its present version; a contract has one.
+    """
     link = SigningLink(
         id=uuid7(),
         organization_id=current_organization_id(),
-        proposal_id=proposal.id,
-        version=proposal.version,
-        contact_id=proposal.contact_id,
+        **_opens(offer),
+        contact_id=offer.contact_id,
         email=email,
         mailings=1,
         credential_id=uuid7(),
@@ -56,20 +59,22 @@ def mail_again(link: SigningLink) -> None:
     _mail(link)
 
 
-def living_link(proposal: Proposal) -> SigningLink:
-    """The link to the present version of a sent proposal, locked."""
+def living_link(offer: Proposal | Contract) -> SigningLink:
+    """The link to what was sent as it is now, locked."""
     link: SigningLink = db.session.scalars(
         select(SigningLink)
-        .where(
-            SigningLink.organization_id == current_organization_id(),
-            SigningLink.proposal_id == proposal.id,
-            SigningLink.version == proposal.version,
-            SigningLink.revoked_at.is_(None),
-        )
+        .filter_by(organization_id=current_organization_id(), revoked_at=None, **_opens(offer))
         .with_for_update()
         .execution_options(populate_existing=True)
     ).one()
     return link
+
+
+def _opens(offer: Proposal | Contract) -> dict[str, Any]:
+    """What a link to it names."""
+    if isinstance(offer, Contract):
+        return {"contract_id": offer.id, "version": 1}
+    return {"proposal_id": offer.id, "version": offer.version}
 
 
 def address_of(link: SigningLink) -> str:
@@ -117,7 +122,11 @@ def _mail(link: SigningLink) -> None:
         "sales.mail_signing_link",
         link.id if is_first else f"{link.id}:{link.mailings}",
         {"link_id": str(link.id), "mailing": link.mailings},
-        ordering_key=f"mail:proposal:{link.proposal_id}",
+        ordering_key=(
+            f"mail:proposal:{link.proposal_id}"
+            if link.proposal_id
+            else f"mail:contract:{link.contract_id}"
+        ),
     )
 
 
@@ -138,6 +147,9 @@ def _mailed_link(payload: Mapping[str, Any]) -> SigningLink | None:
 def _tell(link: SigningLink, event: str, **metadata: str) -> None:
     """Tell the activity log. What becomes of a mail is no change of the proposal: whoever has read
     it before may still change it."""
-    proposal = db.session.get(Proposal, (link.organization_id, link.proposal_id))
-    if proposal is not None:
-        record_activity(proposal, event, metadata={"version": link.version, **metadata})
+    model, offer_id = (
+        (Proposal, link.proposal_id) if link.proposal_id else (Contract, link.contract_id)
+    )
+    offer = db.session.get(model, (link.organization_id, offer_id))
+    if offer is not None:
+        record_activity(offer, event, metadata={"version": link.version, **metadata})

@@ -6,7 +6,7 @@ import json
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, case, cast, func, literal_column, select
+from sqlalchemy import ColumnElement, Text, case, cast, func, literal_column, select
 from sqlalchemy.dialects.postgresql import JSON, aggregate_order_by
 
 from models.billing import Order
@@ -69,26 +69,33 @@ _DELIVERY_STATE = case(
     (SigningLink.delivered_at.is_not(None), literal_column("'delivered'")),
     else_=literal_column("'pending'"),
 )
-# What became of the mail with the link to the present version; null where there is no link.
-_DELIVERY = (
-    select(
-        func.json_build_object(
-            literal_column("'state'"), _DELIVERY_STATE,
-            literal_column("'to'"), func.coalesce(SigningLink.email, _FROZEN_EMAIL),
-            literal_column("'at'"),
-            func.coalesce(SigningLink.undeliverable_at, SigningLink.delivered_at),
-            literal_column("'reason'"), SigningLink.undeliverable_reason,
+
+
+def delivery_of(*opens: ColumnElement[bool], correlate: Any) -> Any:
+    """What became of the mail with the living link; null where there is none."""
+    return (
+        select(
+            func.json_build_object(
+                literal_column("'state'"), _DELIVERY_STATE,
+                literal_column("'to'"), func.coalesce(SigningLink.email, _FROZEN_EMAIL),
+                literal_column("'at'"),
+                func.coalesce(SigningLink.undeliverable_at, SigningLink.delivered_at),
+                literal_column("'reason'"), SigningLink.undeliverable_reason,
+            )
         )
-    )
-    .where(
-        SigningLink.organization_id == Proposal.organization_id,
-        SigningLink.proposal_id == Proposal.id,
-        SigningLink.version == Proposal.version,
-        SigningLink.revoked_at.is_(None),
-    )
-    .correlate(Proposal)
-    .scalar_subquery()
-)  # fmt: skip
+        .where(*opens, SigningLink.revoked_at.is_(None))
+        .correlate(correlate)
+        .scalar_subquery()
+    )  # fmt: skip
+
+
+# To the present version.
+_DELIVERY = delivery_of(
+    SigningLink.organization_id == Proposal.organization_id,
+    SigningLink.proposal_id == Proposal.id,
+    SigningLink.version == Proposal.version,
+    correlate=Proposal,
+)
 
 PROPOSALS = RecordQuery(
     Proposal,

@@ -1,4 +1,4 @@
-"""The signed PDF: the proposal as it was signed, then the certificate of its signature.
+"""The signed PDF: the proposal or contract as it was signed, then its certificate.
 
 Pure: the same record gives the same bytes, so the file can be made again and still match the
 hash that was stored for it. The look is in `signed_document.typ`, the facts come from here.
@@ -24,6 +24,7 @@ import rfc8785
 from models.sales import DRAWING_PREFIX, MAX_DRAWING_BYTES
 from webapp.services.common.days import in_words
 from webapp.services.sales.choices import kept_before
+from webapp.services.sales.contract_view import contract_view
 from webapp.services.sales.document_text import blocks_of
 from webapp.services.sales.offer import offer_of, tax_in_words
 
@@ -63,7 +64,7 @@ def render_signed_document(
         raise ContentHashMismatch(ContentHashMismatch.__doc__)
     zone = ZoneInfo(timezone)
     view = (
-        _proposal_view(content, zone)
+        _about(content, zone)
         | _offer_view(content, signature)
         | {
             "signature": _signature_view(signature, zone),
@@ -173,6 +174,12 @@ def _check_pixels(header: bytes, pixels: bytes) -> None:
         raise ValueError("PNG pixels do not fill the image")
     if max(lines[::stride]) > 4:
         raise ValueError("PNG filter out of range")
+
+
+def _about(content: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+    if content.get("kind") == "contract":
+        return contract_view(content, _text)
+    return _proposal_view(content, zone)
 
 
 def _proposal_view(content: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
