@@ -248,3 +248,32 @@ def test_choosing_works_without_scripts(live: Live, new_page: NewPage) -> None:
     assert heading(page) == "Signed. Thank you."
     stored = live.api.get(f"/api/proposals/{proposal['id']}").json
     assert stored["total"] == "9440.00"
+
+
+def test_a_contract_is_read_and_signed_on_its_page(live: Live, new_page: NewPage) -> None:
+    api = live.api
+    person = {"first_name": "Robin", "last_name": "Ray", "email": "robin@contract.example"}
+    contract = api.made(
+        "/api/contracts",
+        {
+            "name": "Care plan",
+            "body": "We **care** for a year.\n\n- Updates\n- Backups",
+            "contact_id": api.made("/api/contacts", person)["id"],
+            "currency": "EUR",
+            "total_value": "1200.00",
+            "billing": {"kind": "monthly", "periods": 12},
+        },
+    )
+    sent = api.made(f"/api/contracts/{contract['id']}/send")
+    page = new_page(**PHONE)
+    page.goto(sent["signing_url"])
+    check_page(page, "contract-phone")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    check_page(page, "contract")
+    page.get_by_label("Your full name").fill("Robin Ray")
+    page.get_by_label("Signature", exact=True).fill("Robin Ray")
+    page.locator("#consent").check()
+    page.get_by_role("button", name="Sign contract").click()
+    assert heading(page) == "Signed. Thank you."
+    expect(page.get_by_role("link", name="Download the signed PDF")).to_be_visible(timeout=20_000)
+    check_page(page, "contract-signed")
