@@ -85,7 +85,7 @@ def test_its_document_is_rendered_and_can_be_verified(api: Api, tenant: Tenant) 
     first = pages(document)[0]
     for text in ("Contract C-", "for a year.", "1 January 2026", "EUR 1,200.00"):
         assert squeezed(text) in "".join(pages(document)), text
-    assert squeezed("12 monthly invoices, the first on signing 100.00 each") in first
+    assert squeezed("12 monthly invoices, the first on the day it begins 100.00 each") in first
     found = api.get(f"/api/public/verify/{hashlib.sha256(document).hexdigest()}").json
     assert (found["kind"], found["proposal_number"]) == ("signed document", contract["number"])
     text = api.get(f"/api/public/verify/{contract['content_sha256']}").json

@@ -90,29 +90,34 @@ def names_days(terms: Mapping[str, Any] | None) -> bool:
     )
 
 
-def told(terms: Mapping[str, Any] | None, total: Decimal) -> list[tuple[str, str]]:
-    """The terms in words: when, and how much (net), each as a text."""
+def told(
+    terms: Mapping[str, Any] | None, total: Decimal, *, start: str = "signing"
+) -> list[tuple[str, str]]:
+    """The terms in words: when, and how much (net), each as a text.
+
+    `start` is what days without a date count from: the signature, or what begins later.
+    """
     if terms is None:
         return []
     kind = terms["kind"]
-    start = _when(terms.get("starts_on"), 0)
+    first = _when(terms.get("starts_on"), 0, start)
     if kind == "once":
-        return [(_sentence(start), f"{total:,.2f}")]
+        return [(_sentence(first), f"{total:,.2f}")]
     if kind in MONTHS:
         amounts = _period(terms, total)
-        how = f"{terms['periods']} {_PERIODS[kind]} invoices, the first {start}"
+        how = f"{terms['periods']} {_PERIODS[kind]} invoices, the first {first}"
         if kind == "retainer":
             how += f", for {Decimal(terms['hours']).normalize():f} hours each"
-        first, last = f"{amounts[0]:,.2f}", f"{amounts[-1]:,.2f}"
-        return [(how, f"{first} each" if first == last else f"{last} each, at first {first}")]
+        most, least = f"{amounts[0]:,.2f}", f"{amounts[-1]:,.2f}"
+        return [(how, f"{most} each" if most == least else f"{least} each, at first {most}")]
     if kind == "deposit":
         percents = [terms["deposit_percent"], 100 - terms["deposit_percent"]]
-        rest = _when(terms.get("rest_on"), terms.get("rest_after_days"))
-        names = [f"Deposit {start}", f"The rest {rest}"]
+        rest = _when(terms.get("rest_on"), terms.get("rest_after_days"), start)
+        names = [f"Deposit {first}", f"The rest {rest}"]
     else:
         percents = [each["percent"] for each in terms["milestones"]]
         names = [
-            f"{each['name']}, {_when(each.get('on'), each.get('after_days'))}"
+            f"{each['name']}, {_when(each.get('on'), each.get('after_days'), start)}"
             for each in terms["milestones"]
         ]
     amounts = split(total, [Decimal(percent) for percent in percents])
@@ -133,12 +138,12 @@ def _day(terms: Mapping[str, Any], on: str, after: str | None, start: dt.date) -
     return start + dt.timedelta(days=terms.get(after, 0) if after else 0)
 
 
-def _when(on: str | None, after_days: int | None) -> str:
+def _when(on: str | None, after_days: int | None, start: str) -> str:
     if on is not None:
         return f"on {in_words(dt.date.fromisoformat(on))}"
     if not after_days:
-        return "on signing"
-    return f"{after_days} {'day' if after_days == 1 else 'days'} after signing"
+        return f"on {start}"
+    return f"{after_days} {'day' if after_days == 1 else 'days'} after {start}"
 
 
 def _sentence(words: str) -> str:

@@ -56,4 +56,5 @@ def terms_of(content: Mapping[str, Any]) -> list[tuple[str, str]]:
     """How it is billed, in words: when, and how much (net)."""
     if content.get("billing") is None:
         return []
-    return told(content["billing"], Decimal(content["total_value"]))
+    start = "signing" if content["start_date"] is None else "the day it begins"
+    return told(content["billing"], Decimal(content["total_value"]), start=start)
