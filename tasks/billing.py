@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from email.message import EmailMessage
 from typing import Any
 from uuid import UUID
 
+import structlog
 from flask import current_app
 
+from models.db.tenancy import current_organization_id
 from tasks.runtime.jobs import JobRow, batch_job, job
 from webapp.config import Settings
 from webapp.core.checkout import expire_page
 from webapp.core.mail import compose, deliver
 from webapp.services.billing import (
+    audit,
     documents,
     payment_events,
     payment_links,
     reminders,
     schedules,
 )
+
+log = structlog.get_logger(__name__)
 
 
 @batch_job("billing.render_document")
@@ -88,6 +94,15 @@ def _close_page(stripe_session_id: str) -> None:
 def expire_checkout(payload: dict[str, Any]) -> str | None:
     """Close the page of a payment link that was replaced."""
     return payment_links.session_to_expire(UUID(payload["checkout_session_id"]))
+
+
+@job("billing.audit_money")
+def audit_money(_payload: dict[str, Any]) -> None:
+    """Look up what must always be true of the money; what is not is warned of in the log."""
+    for kind, count in Counter(fault.kind for fault in audit.audit_money()).items():
+        log.warning(
+            "money_fault", name=kind, count=count, organization_id=str(current_organization_id())
+        )
 
 
 def _have_rendered(invoice_id: UUID) -> None:

@@ -68,6 +68,7 @@ ENTRIES = (
         "SELECT DISTINCT organization_id FROM engagement_health WHERE check_at <= now()",
     ),
     Entry("deletion.purge", 24 * 3600, EVERYBODY),
+    Entry("billing.audit_money", 24 * 3600, EVERYBODY),
     Entry(
         "jobs.prune",
         3600,

@@ -1,4 +1,4 @@
-"""Safeguards of online payment: one page, one payment, nothing believed that is not proven."""
+"""Safeguards of online payment (nothing is believed that is not proven), and the audit of money."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from tests.mutants.model import Mutant, without
 
 LINKS = "webapp/services/billing/payment_links.py"
 EVENTS = "webapp/services/billing/payment_events.py"
+AUDIT = "webapp/services/billing/audit.py"
 UNITS = "webapp/services/billing/minor_units.py"
 STRIPE = "webapp/core/checkout.py"
 
+_audit = "tests/api/billing/test_audit.py::test_{}".format
 _links = "tests/api/billing/online/test_payment_links.py::test_{}".format
 _events = "tests/api/billing/online/test_payment_events.py::test_{}".format
 
@@ -126,5 +128,26 @@ MUTANTS: tuple[Mutant, ...] = (
         "    if currency in ZERO_DECIMAL:\n        return 1\n",
         "",
         _links("amounts_are_sent_in_the_smallest_unit_of_their_currency"),
+    ),
+    without(
+        "that sums of money are audited",
+        AUDIT,
+        " WHERE t.{stated} <> p.actual ORDER",
+        " WHERE false ORDER",
+        _audit("a_sum_that_is_not_that_of_its_parts_is_told"),
+    ),
+    without(
+        "that gaps of numbers are audited",
+        AUDIT,
+        "            missing = sorted(wanted - spent[name])\n",
+        "            missing: list[int] = []\n",
+        _audit("a_number_that_no_document_has_is_told"),
+    ),
+    without(
+        "that an order's schedule is audited",
+        AUDIT,
+        "        to_come = _to_come(row)\n",
+        "        to_come = Decimal(0)\n",
+        _audit("a_schedule_counts_what_is_still_to_be_drafted"),
     ),
 )

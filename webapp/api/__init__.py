@@ -7,6 +7,7 @@ from flask import Flask
 from webapp.api import health, metrics
 from webapp.api.activity import timeline
 from webapp.api.billing import (
+    audit,
     bank_entries,
     bank_statements,
     credit_notes,
@@ -42,7 +43,7 @@ RESOURCES = (
     organization, invoices, payments, credit_notes, schedules, reports,
     milestones, tasks, project_templates, dashboard, contracts, engagement_contracts,
     custom_fields, time_entries, bank_statements, bank_entries,
-    online_payments,
+    online_payments, audit,
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from webapp.cli.audit import audit
 from webapp.cli.base import Commands, fail, make_app
 from webapp.cli.demo import demo, demo_seed
 from webapp.cli.jobs import jobs
@@ -28,7 +29,7 @@ def main() -> None:
     """Service Engine X: run it, set it up, look after its jobs."""
 
 
-for command in (org, user, key, jobs, web, worker, demo, demo_seed):
+for command in (org, user, key, jobs, audit, web, worker, demo, demo_seed):
     main.add_command(command)
 
 

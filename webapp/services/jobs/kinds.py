@@ -120,6 +120,7 @@ KINDS: dict[str, JobKind] = {
         # Much at a time, and nobody waits.
         JobKind("deletion.purge", "bulk"),
         JobKind("jobs.prune", "bulk"),
+        JobKind("billing.audit_money", "bulk"),
         JobKind("engagements.sweep_health", "bulk"),
     )
 }
