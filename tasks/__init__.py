@@ -3,7 +3,7 @@
 The Celery tasks are one for each lane (`tasks/runtime/lanes.py`).
 """
 
-from tasks import activity, billing, conversations, deletion, engagements, jobs, sales
+from tasks import activity, billing, conversations, deletion, engagements, identity, jobs, sales
 from tasks.runtime import lanes
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "conversations",
     "deletion",
     "engagements",
+    "identity",
     "jobs",
     "lanes",
     "sales",

@@ -48,12 +48,14 @@ class ShownCredential:
     """What a caller showed to be let in, not checked yet: the secret's kind and SHA-256.
 
     `admit` is called with the principal once it is known, None if there is none, and raises when
-    it lacks the right.
+    it lacks the right. `address` and `user_agent` tell where the caller is, as far as is known.
     """
 
     kind: str
     digest: bytes
     admit: Callable[[Principal | None], None]
+    address: str | None = None
+    user_agent: str | None = None
 
 
 @dataclass(slots=True)

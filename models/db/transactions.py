@@ -20,7 +20,10 @@ PRINCIPAL = """
     q.organization_id AS principal_organization_id, q.credential_id AS principal_credential_id,
     q.subject_id AS principal_subject_id, q.role AS principal_role, q.scopes AS principal_scopes,
     q.label AS principal_label"""
-BEGIN_REQUEST = "begin_request(%(credential_kind)s::text, %(credential_digest)s::bytea) q"
+BEGIN_REQUEST = (
+    "begin_request(%(credential_kind)s::text, %(credential_digest)s::bytea,"
+    " %(credential_address)s::inet) q"
+)
 # How long the answer to a request is kept for its retries.
 ANSWER_LIFETIME = "interval '24 hours'"
 
@@ -88,6 +91,7 @@ def credential_values(context: TenantContext) -> dict[str, Any]:
     return {
         "credential_kind": context.credential.kind,
         "credential_digest": context.credential.digest,
+        "credential_address": context.credential.address,
     }
 
 

@@ -76,9 +76,10 @@ ENTRIES = (
         f" WHERE state = 'done' AND finished_at < now() - {DONE_LIFETIME}"
         " UNION SELECT organization_id FROM idempotency_keys"
         f" WHERE created_at < now() - {ANSWER_LIFETIME}"
-        # Failed logins belong to no organization, so that any one can forget them for all.
+        # These belong to no organization, so that any one can forget them for all.
         " UNION (SELECT id FROM organizations WHERE EXISTS ("
         "SELECT FROM login_failures WHERE failed_at < now() - interval '1 hour')"
+        " OR EXISTS (SELECT FROM password_resets WHERE created_at < now() - interval '1 day')"
         " ORDER BY id LIMIT 1)",
     ),
 )

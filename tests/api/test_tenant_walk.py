@@ -31,6 +31,8 @@ BODIES: dict[str, Any] = {
     "move_task": {"position": 0},
     "update_milestone": {"name": "x"},
     "update_time_entry": {"note": "x"},
+    "rotate_api_key": {},
+    "update_member": {"role": "viewer"},
     "update_custom_field": {"label": "x"},
     "apply_project_template": {"project_id": str(uuid4())},
     "preview_project_template": {"project_id": str(uuid4())},

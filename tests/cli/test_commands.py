@@ -218,7 +218,10 @@ def test_the_states_of_the_options_are_those_of_the_jobs() -> None:
 
 def test_keys_are_made_listed_rotated_and_revoked(sx: Sx, tenant: Tenant) -> None:
     org = ("--org", tenant.slug)
-    made = sx.json("key", "create", *org, "--name", "Website", "--expires", "90d")
+    allow = ("--allow", "203.0.113.0/24")
+    made = sx.json("key", "create", *org, *allow, "--name", "Website", "--expires", "90d")
+    assert "no network" in sx("key", "create", *org, "--allow", "here", code=1)
+    assert "no network" in sx("key", "create", *org, "--allow", "10.0.0.1/8", code=1)
     days = dt.datetime.fromisoformat(made["expires_at"]) - dt.datetime.now(dt.UTC)
     assert dt.timedelta(days=89) < days <= dt.timedelta(days=90)
     rotated = sx.json("key", "rotate", made["id"], *org, "--overlap", "24h")
@@ -261,3 +264,9 @@ def test_a_user_is_listed_disabled_enabled_and_given_another_password(
     assert "password" in sx("user", "password", email, *org, code=1, SX_PASSWORD="short")
     assert "Forgot 0 failed log-ins" in sx("user", "unlock", email, *org)
     assert "Nobody here" in sx("user", "unlock", f"x{email}", *org, code=1)
+    assert sx("user", "role", email, "admin", *org) == f"{email} is admin of {tenant.slug} now.\n"
+    invited = f"{uuid4().hex}@example.com"
+    assert sx.json("user", "invite", invited, *org)["role"] == "member"
+    assert "invited already" in sx("user", "invite", invited, *org, code=1)
+    assert sx("user", "remove", email, *org) == f"{email} was removed; 0 sessions ended.\n"
+    assert "Nobody here" in sx("user", "remove", email, *org, code=1)

@@ -41,6 +41,7 @@ GLOBAL_TABLES = {
     "users": "one person may work for several organizations",
     "credentials": "the organization is not known before the digest is found",
     "login_failures": "an address guesses at accounts of any organization, and at none",
+    "password_resets": "who asks has no organization, and may have no account",
     "beat_slots": "holds no tenant's data; its jobs do",
 }
 TENANT_TABLES = [table for name, table in TABLES.items() if name not in GLOBAL_TABLES]
@@ -71,6 +72,7 @@ VOCABULARIES = {
     ("memberships", "role"): identity.ROLES,
     ("api_keys", "role"): identity.ROLES,
     ("credentials", "role"): identity.ROLES,
+    ("invitations", "role"): identity.ROLES,
     ("credentials", "kind"): identity.CREDENTIAL_KINDS,
     ("jobs", "state"): jobs.JOB_STATES,
     ("tasks", "priority"): catalog.PRIORITIES,

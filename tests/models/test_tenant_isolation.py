@@ -24,7 +24,7 @@ GLOBAL = {
     "alembic_version": "the revision of the schema",
 }
 # The application's role cannot read these as a whole, with a tenant or without.
-UNREADABLE = ("credentials", "login_failures")
+UNREADABLE = ("credentials", "login_failures", "password_resets")
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from tests.mutants import (
     money,
     online,
     patience,
+    people,
     rules,
     work,
 )
@@ -42,6 +43,7 @@ PARTS = {
     "Work": work.MUTANTS,
     "Conversations": conversations.MUTANTS,
     "The API": access.MUTANTS,
+    "People and access": people.MUTANTS,
 }
 TABLE = ROOT / "benchmarks" / "MUTANTS.md"
 AT_ONCE = 2

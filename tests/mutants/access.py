@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.mutants.model import Mutant, without
 
-TENANTS = "migrations/versions/0002_guard_tenants.py"
+BEGIN = "migrations/versions/0045_limit_keys_to_addresses.py"
 MEMBERS = "webapp/services/identity/members.py"
 LOGINS = "migrations/versions/0006_let_failed_logins_expire.py"
 PERMISSIONS = "webapp/auth/permissions.py"
@@ -37,7 +37,7 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the scopes of a key",
         PERMISSIONS,
-        "granted = granted & frozenset(principal.scopes)",
+        "granted = granted & frozenset(scopes)",
         "pass",
         _bad("TestCredentials::test_a_scope_narrows_what_its_key_may_do"),
     ),
@@ -65,7 +65,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "the revocation of credentials",
-        TENANTS,
+        BEGIN,
         "AND c.revoked_at IS NULL\n",
         "\n",
         _bad("TestCredentials::test_a_revoked_key_is_refused_from_the_next_request_on"),
@@ -73,14 +73,14 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "the expiry of credentials",
-        TENANTS,
+        BEGIN,
         "AND (c.expires_at IS NULL OR c.expires_at > now())",
         "",
         _bad("TestCredentials::test_an_expired_key_is_refused"),
     ),
     without(
         "the membership behind a session",
-        TENANTS,
+        BEGIN,
         "AND m.user_id = found_one.subject_id AND m.deleted_at IS NULL;",
         "AND m.user_id = found_one.subject_id;",
         _console("a_session_ends_with_the_membership"),
@@ -299,7 +299,7 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "the end of a revoked key's credential",
         "webapp/services/identity/keys.py",
-        "    _set_credential(key_id, revoked_at=now())\n",
+        "    _set_credential(record.id, revoked_at=now())\n",
         "",
         "tests/services/identity/test_keys.py"
         "::test_a_leaked_key_is_refused_as_soon_as_it_is_revoked",

@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.support.bank import entries, imported
 from tests.support.billing import ready_to_bill
+from tests.support.logins import client_at, log_in
 from tests.support.tenants import Api, Tenant
 from webapp.services.identity.accounts import create_user
 
@@ -112,8 +113,22 @@ def populate(tenant: Tenant, api: Api, word: str = CANARY) -> World:
         f"/api/projects/{project_id}/conversations/{conversation_id}/messages",
         {"content": f"{word} message"},
     )
+    key = api.made("/api/api-keys", {"name": f"{word} key", "role": "viewer"})
+    [member] = api.get(f"/api/members?user_id={user_id}").json["data"]
+    client = client_at(tenant.app)
+    assert log_in(client, address, "a long enough password").status_code == 303
+    [session] = api.get("/api/sessions").json["data"]
+    invitation = api.made(
+        "/api/invitations", {"email": f"invited.{word}@{tenant.slug}.example", "role": "viewer"}
+    )
+    [event] = api.get(f"/api/audit-log?entity_id={key['id']}").json["data"]
     tenant.run_jobs()
     ids = {
+        "api_key_id": key["id"],
+        "audit_event_id": event["id"],
+        "member_id": member["id"],
+        "session_id": session["id"],
+        "invitation_id": invitation["id"],
         "company_id": company["id"],
         "contact_id": contact["id"],
         "deal_id": deal["id"],

@@ -24,7 +24,15 @@ from webapp.api.crm import companies, contacts, deals
 from webapp.api.engagements import contracts as engagement_contracts
 from webapp.api.engagements import custom_fields, engagements
 from webapp.api.framework.openapi import make_api
-from webapp.api.identity import organization
+from webapp.api.identity import (
+    api_keys,
+    audit_log,
+    invitations,
+    members,
+    organization,
+    password_resets,
+    sessions,
+)
 from webapp.api.jobs import jobs
 from webapp.api.overview import dashboard
 from webapp.api.projects import milestones, projects, tasks, time_entries
@@ -44,6 +52,7 @@ RESOURCES = (
     milestones, tasks, project_templates, dashboard, contracts, engagement_contracts,
     custom_fields, time_entries, bank_statements, bank_entries,
     online_payments, audit,
+    api_keys, audit_log, members, sessions, invitations, password_resets,
 )  # fmt: skip
 
 
@@ -55,5 +64,6 @@ def init_api(app: Flask) -> None:
     api.register_blueprint(tasks.project_blueprint)
     api.register_blueprint(bank_entries.statement_blueprint)
     api.register_blueprint(online_payments.webhook_blueprint)
+    api.register_blueprint(invitations.public_blueprint)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)

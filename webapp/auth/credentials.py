@@ -10,6 +10,7 @@ from models.db.tenancy import Principal, ShownCredential, TenantContext
 from webapp.auth import browser
 from webapp.auth.permissions import demand
 from webapp.core.key_uses import KeyUses
+from webapp.http.caller import address, user_agent
 from webapp.services.common import secrets
 from webapp.services.common.exceptions import NotFound, Unauthorized
 
@@ -35,7 +36,7 @@ def api_key_context(permission: str) -> TenantContext:
         demand(principal, permission)
         uses.note(principal)
 
-    return TenantContext(ShownCredential("api_key", secrets.digest(key), admit))
+    return _shown("api_key", key, admit)
 
 
 def signing_link_context(permission: str) -> TenantContext:
@@ -49,7 +50,20 @@ def signing_link_context(permission: str) -> TenantContext:
             raise NotFound("This link is not known. Check that it was copied whole.")
         demand(principal, permission)
 
-    return TenantContext(ShownCredential("signing_link", secrets.digest(token), admit))
+    return _shown("signing_link", token, admit)
+
+
+def invitation_context(token: str) -> TenantContext:
+    """The context of somebody who was invited. Raises NotFound for what is no link (any more)."""
+    unknown = "This invitation is not known or not valid any more."
+    if not secrets.is_link_token(token):
+        raise NotFound(unknown)
+
+    def admit(principal: Principal | None) -> None:
+        if principal is None:
+            raise NotFound(unknown)
+
+    return _shown("invitation", token, admit)
 
 
 def session_context(permission: str) -> TenantContext:
@@ -63,15 +77,34 @@ def session_context(permission: str) -> TenantContext:
     return context
 
 
+def key_or_session_context(permission: str) -> TenantContext:
+    """The context of a REST caller or of somebody who is logged in to the console.
+
+    A script of the console's pages sends the form's token as `X-CSRF-Token`.
+    """
+    if "Authorization" in request.headers or browser.cookie(browser.SESSION) is None:
+        return api_key_context(permission)
+    return session_context(permission)
+
+
 def session_of_browser(permission: str) -> TenantContext:
     """`session_context` whatever form the request came from: the log-in form has its own check."""
     secret = browser.cookie(browser.SESSION)
     if secret is None:
         raise Unauthorized("Log in first.")
 
+    uses: KeyUses = current_app.extensions["key_uses"]
+
     def admit(principal: Principal | None) -> None:
         if principal is None:
             raise Unauthorized("Log in first.")
         demand(principal, permission)
+        uses.note(principal)
 
-    return TenantContext(ShownCredential("session", secrets.digest(secret), admit))
+    return _shown("session", secret, admit)
+
+
+def _shown(kind: str, secret: str, admit: Admit) -> TenantContext:
+    return TenantContext(
+        ShownCredential(kind, secrets.digest(secret), admit, address(), user_agent())
+    )

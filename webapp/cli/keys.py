@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import click
@@ -30,6 +31,7 @@ def key() -> None:
 @click.option("--role", default="member", show_default=True)
 @click.option("--name", default="Command line", show_default=True)
 @click.option("--scope", "scopes", multiple=True, help="Narrow the role to these permissions.")
+@click.option("--allow", "networks", multiple=True, help="Accept it from this network only.")
 @expires("never")
 @as_json
 def create(
@@ -37,6 +39,7 @@ def create(
     role: str,
     name: str,
     scopes: tuple[str, ...],
+    networks: tuple[str, ...],
     expires_at: dt.datetime | None,
     as_json: bool,
 ) -> None:
@@ -49,11 +52,23 @@ def create(
         fail(
             f"no such scope: {', '.join(unknown)}; there are: {', '.join(sorted(ALL_PERMISSIONS))}"
         )
+    rights: dict[str, Any] = {
+        "role": role,
+        "scopes": scopes,
+        "allowed_ips": [_network(one) for one in networks],
+    }
     record, secret = in_organization(
-        slug, lambda: create_api_key(name, role=role, scopes=scopes, expires_at=expires_at)
+        slug, lambda: create_api_key(name, expires_at=expires_at, **rights)
     )
     data = {"id": record.id, "key": secret, "role": role, "expires_at": record.expires_at}
     say(as_json, data, secret)
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        fail(f"this is no address and no network: {text}")
 
 
 @key.command("list")

@@ -1,8 +1,8 @@
-"""When API keys were last used: written behind the requests, once a minute for each key.
+"""When API keys and sessions were last used: written behind the requests, once a minute for each.
 
-A request that reads is one statement, and stays one: the process notes the key and a thread of its
-own writes it down a moment later. What it has not written when the process dies is lost, which is
-a minute at most.
+A request that reads is one statement, and stays one: the process notes the credential and a thread
+of its own writes it down a moment later. What it has not written when the process dies is lost,
+which is a minute at most.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _KNOWN_LIMIT = 10_000
 
 
 class KeyUses:
-    """Notes the keys that are used, and writes them down. One per process."""
+    """Notes the keys and sessions that are used, and writes them down. One per process."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
@@ -41,7 +41,7 @@ class KeyUses:
         self._writer: threading.Thread | None = None
 
     def note(self, principal: Principal) -> None:
-        """Note that the principal's key was used; cheap, and never an error of the request."""
+        """Note that the caller's credential was used; cheap, and never an error of the request."""
         key_id = principal.credential_id
         now = time.monotonic()
         if key_id is None or now < self._known_until.get(key_id, 0.0):

@@ -1,4 +1,4 @@
-"""What people see: the signing page, the verify page, the console."""
+"""What people see: the signing page, the verify page, the console, and the way into it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from flask import Flask, redirect, url_for
 from werkzeug.wrappers import Response
 
 from webapp.auth.guard import open_to_all
-from webapp.pages import console, contract, docs, paid, signing, verify
+from webapp.pages import accounts, console, contract, docs, paid, signing, verify
 
 
 def init_pages(app: Flask) -> None:
@@ -14,7 +14,7 @@ def init_pages(app: Flask) -> None:
     open_to_all("style sheets, scripts and pictures are the same for everybody")(
         app.view_functions["static"]
     )
-    for module in (signing, contract, verify, paid, console, docs):
+    for module in (signing, contract, verify, paid, console, docs, accounts):
         app.register_blueprint(module.blueprint)
     app.add_url_rule("/", "front_door", front_door)
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import validate
 
 from webapp.api.framework.operations import ApiBlueprint
+from webapp.api.framework.tables import csv_answer
 from webapp.http.responses import ApiResponse
-from webapp.schemas.common import Day, Input, Output, PlainText
+from webapp.schemas.common import Day, Input, PlainText
 from webapp.schemas.invoices import (
     AgingOut,
     AgingReport,
@@ -76,13 +75,3 @@ def get_unbilled_report() -> Mapping[str, Any]:
 def get_unbilled_report_csv() -> ApiResponse:
     """Tell the unbilled time, as a table for a spreadsheet"""
     return csv_answer("unbilled", UnbilledOut(), unbilled_work())
-
-
-def csv_answer(name: str, schema: Output, rows: list[dict[str, Any]]) -> ApiResponse:
-    """Rows as a CSV file with a header line."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(schema.fields))
-    writer.writeheader()
-    writer.writerows(schema.dump(rows, many=True))
-    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-    return ApiResponse(200, text.getvalue().encode(), headers, content_type="text/csv")

@@ -12,7 +12,7 @@ from typing import Any
 
 from webapp.api.framework.examples import JsonSchema, example
 from webapp.api.framework.operations import Operation
-from webapp.auth.credentials import signing_link_context
+from webapp.auth.credentials import key_or_session_context, signing_link_context
 from webapp.http.errors import RETRY_SECONDS, TITLES, slug, status_of
 from webapp.http.idempotency import HEADER, MAX_LENGTH
 from webapp.http.responses import MAX_TAGS
@@ -56,6 +56,8 @@ def complete(description: Json, operation: Operation, path: str, responses: Json
     description["description"] = _who_may_call(operation)
     if operation.credential is None or operation.credential is signing_link_context:
         description["security"] = []
+    elif operation.credential is key_or_session_context:
+        description["security"] = [{"apiKey": []}, {"session": []}]
     else:
         description["security"] = [{"apiKey": []}]
     parameters = [*description.get("parameters", []), *_headers_sent(operation)]

@@ -56,7 +56,18 @@ def make_api(app: Flask) -> DocumentedApi:
                 "license": {"name": "MIT", "identifier": "MIT"},
             },
             "servers": [{"url": "/"}],
-            "components": {"securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer"}}},
+            "components": {
+                "securitySchemes": {
+                    "apiKey": {"type": "http", "scheme": "bearer"},
+                    "session": {
+                        "type": "apiKey",
+                        "in": "cookie",
+                        "name": "sx_session",
+                        "description": "The console's cookie. What changes something needs the"
+                        " token of its page's forms as X-CSRF-Token.",
+                    },
+                }
+            },
             "security": [{"apiKey": []}],
         },
     )

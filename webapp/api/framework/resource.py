@@ -176,10 +176,13 @@ class Resource:
         self.one_rule = f"{rule}/<uuid:{self.id_name}>"
         self.pascal = "".join(part.capitalize() for part in singular.split("_"))
 
-    def list(self, summary: str, *, prepare: Path | None = None) -> None:
+    def list(
+        self, summary: str, *, prepare: Path | None = None, permission: str | None = None
+    ) -> None:
         """GET the list. `prepare` gets the path's ids and refuses a parent that is not there.
 
-        It is asked only when nothing was found: what is there has a parent.
+        It is asked only when nothing was found: what is there has a parent. `permission`, here and
+        below, is what it takes, if not the domain's.
         """
         query = list_query(
             self.pascal,
@@ -201,9 +204,10 @@ class Resource:
 
         plural = self.blueprint.name
         self._register("GET", self.rule, listed, f"list_{plural}", summary, "read",
-                       query=query, out=list_schema(self.pascal, self.out))  # fmt: skip
+                       query=query, out=list_schema(self.pascal, self.out),
+                       permission=permission)  # fmt: skip
 
-    def retrieve(self, summary: str) -> None:
+    def retrieve(self, summary: str, *, permission: str | None = None) -> None:
         """GET one."""
         query = retrieve_query(self.pascal, tuple(self.expand)) if self.expand else None
 
@@ -211,7 +215,8 @@ class Resource:
             return self.answer(path, query=query or {})
 
         self._register("GET", self.one_rule, retrieved, f"get_{self.singular}", summary, "read",
-                       query=query, out=self.out, has_etag=self.has_etag)  # fmt: skip
+                       query=query, out=self.out, has_etag=self.has_etag,
+                       permission=permission)  # fmt: skip
 
     def create(
         self, summary: str, schema: type[Schema], service: Path, *, errors: Errors = ()

@@ -43,15 +43,17 @@ def log_in() -> Response | AnyResponse:
         browser.check_form(browser.cookie(browser.LOGIN))
     except Forbidden as error:
         return _login_page(403, error.detail)
-    ip = request.remote_addr
+    ip, agent = request.remote_addr, user_agent()
+    email = request.form.get("email", "").strip()
     attempt = sessions.check_login(
-        request.form.get("email", "").strip(), request.form.get("password", ""), ip=ip
+        email, request.form.get("password", ""), ip=ip, slug=_organization()
     )
     secret = browser.new_secret()
     if attempt is None or not in_transaction(
         as_system(attempt.organization_id),
-        lambda: sessions.finish_login(attempt, secret, ip=ip, user_agent=user_agent()),
+        lambda: sessions.finish_login(attempt, secret, ip=ip, user_agent=agent),
     ):
+        sessions.note_failed_login(email, ip=ip, user_agent=agent)
         return _login_page(422, REFUSED)
     _end_session_before()
     response = redirect(_next_page() or url_for("console.home"), 303)
@@ -77,6 +79,7 @@ def _login_page(status: int = 200, refused: str | None = None) -> Response:
             form={"email": request.form.get("email", "")},
             errors={"_form": [refused]} if refused else {},
             next=_next_page(),
+            organization_slug=_organization(),
         ),
         status,
     )
@@ -88,6 +91,11 @@ def _next_page() -> str | None:
     """The page of the console that `next` names; None for anything else."""
     wanted = request.args.get("next", "")
     return wanted if _NEXT.fullmatch(wanted) else None
+
+
+def _organization() -> str | None:
+    """The slug of the organization to log in to, for whoever works for several."""
+    return request.args.get("organization", "")[:63].replace("\0", "") or None
 
 
 def _end_session_before() -> None:

@@ -18,10 +18,11 @@ from uuid import UUID
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from models.identity import MAX_PASSWORD, MIN_PASSWORD
 from webapp.services.common.exceptions import Invalid
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_KEY_PREFIX = "sx_live_"
+KEY_PREFIX = "sx_live_"
 
 
 def digest(secret: str) -> bytes:
@@ -31,13 +32,13 @@ def digest(secret: str) -> bytes:
 
 def new_api_key(key_id: UUID) -> str:
     """`sx_live_<id>_<32 random bytes, base62><crc32>`: shown once, never stored."""
-    body = f"{_KEY_PREFIX}{key_id.hex}_{_base62(secrets.token_bytes(32), 43)}"
+    body = f"{KEY_PREFIX}{key_id.hex}_{_base62(secrets.token_bytes(32), 43)}"
     return body + _checksum(body)
 
 
 def is_api_key(text: str) -> bool:
     """Whether `text` has the form and the checksum of a key; asked before the database is."""
-    if len(text) != len(_KEY_PREFIX) + 32 + 1 + 43 + 6 or not text.startswith(_KEY_PREFIX):
+    if len(text) != len(KEY_PREFIX) + 32 + 1 + 43 + 6 or not text.startswith(KEY_PREFIX):
         return False
     return text.isascii() and hmac.compare_digest(_checksum(text[:-6]), text[-6:])
 
@@ -68,8 +69,6 @@ def _base62(data: bytes, width: int) -> str:
 # Each hash takes 19 MiB for its duration; more than a few at once would exhaust small machines.
 _hashing = threading.BoundedSemaphore(4)
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-MAX_PASSWORD = 256
-MIN_PASSWORD = 10
 
 
 def hash_password(password: str) -> str:

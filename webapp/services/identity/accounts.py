@@ -12,6 +12,7 @@ from models.identity import ROLES, Membership, Organization, User
 from webapp.services.common import secrets
 from webapp.services.common.exceptions import Invalid
 from webapp.services.common.writes import refuse_duplicate
+from webapp.services.identity.audit import record_audit
 
 
 def slug_of(name: str) -> str:
@@ -56,8 +57,10 @@ def create_user(email: str, name: str, password: str, *, role: str) -> User:
     user = User(email=email, name=name, password_hash=secrets.hash_password(password))
     with refuse_duplicate("uq_users_email", "email", "Somebody has this e-mail address already."):
         db.session.add(user)
-    db.session.add(Membership(user_id=user.id, role=role))
+    member = Membership(user_id=user.id, role=role)
+    db.session.add(member)
     db.session.flush()
+    record_audit("member_added", member, email=email, role=role)
     return user
 
 

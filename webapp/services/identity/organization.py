@@ -18,6 +18,7 @@ from models.identity import WEEKDAYS, Organization
 from webapp.services.activity.events import record_activity
 from webapp.services.common.exceptions import StaleVersion
 from webapp.services.common.writes import organization_row, refuse_duplicate, touch
+from webapp.services.identity.audit import record_audit
 from webapp.services.jobs.enqueue import enqueue
 
 DEFAULTS: Mapping[str, Any] = {
@@ -86,6 +87,7 @@ def update_organization(
         found.settings = settings
         touch(found)
     record_activity(found, "updated", metadata={"fields": sorted(changed)})
+    record_audit("settings_changed", found, fields=sorted(changed))
     if not _TELL_ON_HEALTH.isdisjoint(changed):
         enqueue("engagements.sweep_health", f"settings:{found.row_version}", {"all": True})
 

@@ -8,22 +8,26 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, func, select, true, update
 
 from models.db.base import db, uuid7
 from models.db.queries import CompiledQuery, Row, bound, call_function, execute, resolve_context
-from models.db.tenancy import current_organization_id, current_principal
+from models.db.tenancy import Principal, current_organization_id, current_principal
 from models.identity import Credential, LoginSession, Membership, Organization, User
 from webapp.services.common import secrets
 from webapp.services.common.exceptions import NotFound
+from webapp.services.common.reads import Filter, PageRequest, RecordQuery
 from webapp.services.common.writes import now
+from webapp.services.identity.audit import note_account_event, record_audit
 
 LIFETIME = dt.timedelta(hours=12)
 
 _BEGIN = "SELECT * FROM begin_login(%(email)s, %(address)s)"
+_CHOOSE = "SELECT * FROM find_membership(%(user_id)s, %(slug)s)"
 _FORGET = "SELECT forget_login_failures(%(email)s, %(address)s)"
 
 _ACCOUNT = CompiledQuery.of(
@@ -36,6 +40,37 @@ _ACCOUNT = CompiledQuery.of(
     .select_from(Organization)
     .join(User, User.id == bound("user_id", User.id.type))
     .where(Organization.id == bound("organization_id", Organization.id.type))
+)
+
+
+SESSIONS = RecordQuery(
+    LoginSession,
+    domain="identity",
+    noun="session",
+    extra={
+        "user": select(
+            func.json_build_object("id", User.id, "name", User.name, "email", User.email)
+        )
+        .where(
+            User.id == Membership.user_id,
+            Membership.organization_id == LoginSession.organization_id,
+            Membership.id == LoginSession.membership_id,
+        )
+        .correlate(LoginSession)
+        .scalar_subquery()
+    },
+    condition=LoginSession.revoked_at.is_(None) & (LoginSession.expires_at > func.now()),
+    filters={
+        "user_id": Filter(
+            lambda value: LoginSession.membership_id.in_(
+                select(Membership.id).where(
+                    Membership.organization_id == LoginSession.organization_id,
+                    Membership.user_id == value,
+                )
+            ),
+            Membership.user_id.type,
+        )
+    },
 )
 
 
@@ -52,18 +87,25 @@ class LoginAttempt:
     password_hash: str
 
 
-def check_login(email: str, password: str, *, ip: str | None) -> LoginAttempt | None:
+def check_login(
+    email: str, password: str, *, ip: str | None, slug: str | None = None
+) -> LoginAttempt | None:
     """Check a password; None when it is wrong, nobody's, or guessed at too often.
 
-    Asked before a transaction is opened: the hash takes its time. The attempt counts as failed
-    until `finish_login`.
+    Of several organizations it is for the one with this `slug`, or the one they joined first; None
+    too where they are not in it. Asked before a transaction is opened: the hash takes its time. The
+    attempt counts as failed until `finish_login`.
     """
     email, address = email.replace("\0", "\ufffd"), counted_address(ip)
     found = call_function(_BEGIN, email=email, address=address)
     stored = found[0]["password_hash"] if found else None
     if not secrets.password_matches(stored, password):
         return None
-    return LoginAttempt(email, address, **found[0])
+    attempt = LoginAttempt(email, address, **found[0])
+    if slug is None:
+        return attempt
+    chosen = call_function(_CHOOSE, user_id=attempt.user_id, slug=slug)
+    return replace(attempt, **chosen[0]) if chosen else None
 
 
 def counted_address(ip: str | None) -> str:
@@ -124,17 +166,94 @@ def finish_login(
             expires_at=expires_at,
         )
     )
+    who = Principal(
+        organization_id=attempt.organization_id,
+        kind="session",
+        credential_id=session_id,
+        subject_id=attempt.user_id,
+        label=attempt.name,
+    )
+    record_audit("sign_in", by=who, ip=ip, user_agent=user_agent)
     return True
+
+
+def note_failed_login(email: str, *, ip: str | None, user_agent: str | None) -> None:
+    """Tell the organizations of whoever has this email that somebody failed to log in as them.
+
+    Asked alike for an email that nobody has: how long it takes tells nothing.
+    """
+    email = email.replace("\0", "\ufffd")
+    note_account_event(email, "sign_in_failed", ip=ip, user_agent=user_agent)
 
 
 def end_session() -> None:
     """End the caller's session; its secret is refused from now on."""
-    organization_id = current_organization_id()
     session_id = current_principal().credential_id
+    assert session_id is not None
+    _revoke([session_id])
+    record_audit("sign_out")
+
+
+def of_user(wanted: PageRequest, user_id: UUID) -> PageRequest:
+    """The same page of this user's sessions alone; of nobody's when another's were wanted."""
+    if wanted.filters.get("user_id", user_id) != user_id:
+        user_id = UUID(int=0)
+    return replace(wanted, filters={**wanted.filters, "user_id": user_id})
+
+
+def revoke_session(session_id: UUID, *, user_id: UUID | None = None) -> None:
+    """End a session, if `user_id` is given one of that user's alone.
+
+    Raises NotFound, also for one that has ended.
+    """
+    found = _open_sessions(LoginSession.id == session_id, user_id)
+    if not found:
+        raise NotFound("There is no session with this id.")
+    _revoke([session_id])
+    record_audit("session_revoked", found[0], sessions=1)
+
+
+def revoke_sessions(user_id: UUID) -> int:
+    """End a user's sessions in this organization but the caller's own; returns how many."""
+    found = _open_sessions(_is_not_the_callers(), user_id)
+    if found:
+        _revoke([session.id for session in found])
+        record_audit("session_revoked", found[0], sessions=len(found), user_id=str(user_id))
+    return len(found)
+
+
+def _open_sessions(condition: ColumnElement[bool], user_id: UUID | None) -> Sequence[LoginSession]:
+    """The open sessions that meet the condition, of one user if given, locked."""
+    whose = () if user_id is None else (Membership.user_id == user_id,)
+    return db.session.scalars(
+        select(LoginSession)
+        .join(
+            Membership,
+            (Membership.organization_id == LoginSession.organization_id)
+            & (Membership.id == LoginSession.membership_id),
+        )
+        .where(
+            LoginSession.organization_id == current_organization_id(),
+            LoginSession.revoked_at.is_(None),
+            LoginSession.expires_at > func.now(),
+            condition,
+            *whose,
+        )
+        .order_by(LoginSession.id)
+        .with_for_update(of=LoginSession)
+    ).all()
+
+
+def _is_not_the_callers() -> ColumnElement[bool]:
+    current = current_principal().credential_id
+    return true() if current is None else LoginSession.id != current
+
+
+def _revoke(session_ids: Sequence[UUID]) -> None:
     for model in (Credential, LoginSession):
         db.session.execute(
             update(model)
-            .where(model.organization_id == organization_id, model.id == session_id)
+            .where(model.organization_id == current_organization_id(), model.id.in_(session_ids))
             .values(revoked_at=now())
             .execution_options(synchronize_session=False)
         )

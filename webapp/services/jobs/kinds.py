@@ -117,11 +117,15 @@ KINDS: dict[str, JobKind] = {
         JobKind("billing.mail_invoice", **_MAIL),
         JobKind("billing.mail_reminder", **_MAIL),
         JobKind("billing.expire_checkout", "outside"),
+        JobKind("identity.mail_invitation", **_MAIL),
+        JobKind("identity.mail_password_reset", **_MAIL),
+        JobKind("identity.mail_password_changed", **_MAIL),
         # Much at a time, and nobody waits.
         JobKind("deletion.purge", "bulk"),
         JobKind("jobs.prune", "bulk"),
         JobKind("billing.audit_money", "bulk"),
         JobKind("engagements.sweep_health", "bulk"),
+        JobKind("identity.hand_over", "bulk"),
     )
 }
 

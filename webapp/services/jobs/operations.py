@@ -18,6 +18,7 @@ from models.jobs import IdempotencyKey, Job, JobAttempt
 from webapp.services.common.batches import delete_batch
 from webapp.services.common.exceptions import Conflict
 from webapp.services.common.reads import PageRequest, RecordQuery, aggregate, equals
+from webapp.services.identity.password_resets import prune_password_resets
 from webapp.services.identity.sessions import prune_login_failures
 from webapp.services.jobs.enqueue import enqueue
 
@@ -43,14 +44,19 @@ def prune(limit: int = BATCH) -> dict[str, int]:
 
     Those are jobs done a week ago (their attempts go along), answers kept for retries of a day
     ago, logins and portal links that have expired, and whatever organization's failed logins of
-    an hour ago. When the bound was reached it asks for the next run itself.
+    an hour ago and password links of a day ago. When the bound was reached it asks for the next
+    run itself.
     """
     counts: dict[str, int] = {}
     left = limit
     steps: dict[str, Callable[[int], int]] = {
         model.__tablename__: partial(delete_batch, model, old) for model, old in STALE
     }
-    for table, delete in {**steps, "login_failures": prune_login_failures}.items():
+    global_steps = {
+        "login_failures": prune_login_failures,
+        "password_resets": prune_password_resets,
+    }
+    for table, delete in {**steps, **global_steps}.items():
         count = delete(left)
         if count:
             counts[table] = count
