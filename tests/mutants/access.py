@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.mutants.model import Mutant, without
 
-BEGIN = "migrations/versions/0045_limit_keys_to_addresses.py"
+BEGIN = "migrations/versions/0047_limit_keys_to_addresses.py"
 MEMBERS = "webapp/services/identity/members.py"
 LOGINS = "migrations/versions/0006_let_failed_logins_expire.py"
 PERMISSIONS = "webapp/auth/permissions.py"

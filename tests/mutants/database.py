@@ -152,7 +152,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "the end of the tenant's binding with a request's statement",
-        "migrations/versions/0045_limit_keys_to_addresses.py",
+        "migrations/versions/0047_limit_keys_to_addresses.py",
         "PERFORM set_config('app.organization_id', found_one.organization_id::text, true);",
         "PERFORM set_config('app.organization_id', found_one.organization_id::text, false);",
         f"{POOLED}[reading]",

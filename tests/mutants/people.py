@@ -14,21 +14,21 @@ _session = "tests/api/identity/test_sessions.py::test_{}".format
 _invited = "tests/api/identity/test_invitations.py::test_{}".format
 _reset = "tests/api/identity/test_password_resets.py::test_{}".format
 INVITATIONS = "webapp/services/identity/invitations.py"
-RESETS = "migrations/versions/0048_reset_passwords.py"
+RESETS = "migrations/versions/0050_reset_passwords.py"
 MEMBERS = "webapp/services/identity/members.py"
 SESSIONS = "webapp/api/identity/sessions.py"
 
 MUTANTS: tuple[Mutant, ...] = (
     without(
         "the networks that a key is accepted from",
-        "migrations/versions/0045_limit_keys_to_addresses.py",
+        "migrations/versions/0047_limit_keys_to_addresses.py",
         "IF found_one.allowed_ips IS NOT NULL\n",
         "IF false\n",
         _key("a_key_limited_to_networks_is_unknown_elsewhere"),
     ),
     without(
         "the refusal of a limited key where no address is known",
-        "migrations/versions/0045_limit_keys_to_addresses.py",
+        "migrations/versions/0047_limit_keys_to_addresses.py",
         ") IS NOT TRUE THEN",
         ") IS FALSE THEN",
         _key("a_key_limited_to_networks_is_unknown_elsewhere"),
@@ -63,7 +63,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     without(
         "the audit log's being append-only",
-        "migrations/versions/0044_keep_an_audit_log.py",
+        "migrations/versions/0046_keep_an_audit_log.py",
         'rights="SELECT, INSERT"',
         'rights="SELECT, INSERT, UPDATE, DELETE"',
         _audit("the_database_lets_the_application_neither_change_nor_delete_it"),
