@@ -270,3 +270,15 @@ def test_a_user_is_listed_disabled_enabled_and_given_another_password(
     assert "invited already" in sx("user", "invite", invited, *org, code=1)
     assert sx("user", "remove", email, *org) == f"{email} was removed; 0 sessions ended.\n"
     assert "Nobody here" in sx("user", "remove", email, *org, code=1)
+
+
+def test_the_audit_of_money_is_told_by_its_status_too(sx: Sx, tenant: Tenant) -> None:
+    assert sx("audit", "--org", tenant.slug).strip() == "The money adds up."
+    assert sx.json("audit", "--org", tenant.slug) == []
+    tenant.rows(
+        "INSERT INTO number_series (organization_id, id, series, last) VALUES"
+        " (%(organization_id)s, %(id)s, 'invoice:' || date_part('year', now())::int, 2)"
+        " RETURNING id",
+        id=uuid7(),
+    )
+    assert sx("audit", "--org", tenant.slug, code=1) == ""
