@@ -1,4 +1,7 @@
-"""Conversations about a project, their messages, and how far each reader has read."""
+"""Conversations about a project, their messages, and how far each reader has read.
+
+What a message said before is kept as revisions, and its words, by which it is found, as rows.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,7 @@ class Message(Versioned, SoftDeletable, TenantRecord):
     """One message; `is_internal` ones are for staff alone.
 
     The sender is kept as it was known then (`sender_kind`, `sender_id`, `sender_name`): people
-    and keys go, what they wrote stays.
+    and keys go, what they wrote stays. So are the members it names (`mentions`: id, name).
     """
 
     __tablename__ = "messages"
@@ -55,6 +58,7 @@ class Message(Versioned, SoftDeletable, TenantRecord):
         CheckConstraint("btrim(content) <> '' OR attachments <> '[]'", name="not_empty"),
         not_blank("sender_kind"),
         json_array("attachments"),
+        json_array("mentions"),
         list_index("messages", "conversation_id"),
         list_index("messages", live_only=True),
         purge_index("messages"),
@@ -67,6 +71,43 @@ class Message(Versioned, SoftDeletable, TenantRecord):
     content: Mapped[str]
     is_internal: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
     attachments: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
+    mentions: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
+    edited_at: Mapped[dt.datetime | None]
+
+
+class MessageRevision(TenantRecord):
+    """What a message said, and whom it named, until it was edited at `created_at`."""
+
+    __tablename__ = "message_revisions"
+    noun = "message_revision"
+    __table_args__ = (
+        belongs_to("message_id", "messages"),
+        json_array("mentions"),
+        list_index("message_revisions", "message_id"),
+    )
+
+    message_id: Mapped[UUID]
+    content: Mapped[str]
+    mentions: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
+
+
+class MessageWord(TenantRecord):
+    """A word of a message, in small letters, to find it by.
+
+    Kept by triggers on the messages: under row-level security a full-text index would serve nobody.
+    """
+
+    __tablename__ = "message_words"
+    noun = "message_word"
+    __table_args__ = (
+        belongs_to("message_id", "messages"),
+        index("message_words", "conversation_id", "word", "message_id"),
+        index("message_words", "message_id"),
+    )
+
+    conversation_id: Mapped[UUID]
+    message_id: Mapped[UUID]
+    word: Mapped[str] = mapped_column(String(255))
 
 
 class ReadMarker(TenantRecord):

@@ -16,11 +16,11 @@ import orjson
 import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
-from sqlalchemy import Select, bindparam, make_url
+from sqlalchemy import Select, String, bindparam, make_url
 from sqlalchemy.exc import OperationalError
 
 from models.db.base import db
-from models.db.tenancy import current_context, current_transaction
+from models.db.tenancy import TenantContext, current_context, current_transaction
 from models.db.transactions import BEGIN_REQUEST, PRINCIPAL, credential_values, wrapped
 
 Row = dict[str, Any]
@@ -37,13 +37,15 @@ class CompiledQuery:
     plain: str
     with_credential: str
     defaults: Mapping[str, Any]
+    asks_who: bool = False
 
     @classmethod
     def of(cls, select: Select[*tuple[Any, ...]]) -> CompiledQuery:
         """Compile `select`; its bound parameters without a value are given at each run."""
         compiled = select.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
         plain = str(compiled)
-        return cls(plain, _with_credential(plain), dict(compiled.params))
+        asks_who = f"%({ACTOR_KIND.key})s" in plain
+        return cls(plain, _with_credential(plain), dict(compiled.params), asks_who)
 
     @classmethod
     def of_sql(cls, plain: str, **defaults: Any) -> CompiledQuery:
@@ -54,6 +56,8 @@ class CompiledQuery:
         """The rows the caller may see, as dictionaries; resolves the context on the way."""
         context = current_context()
         values = {**self.defaults, **parameters}
+        if self.asks_who:
+            values |= _actor(context)
         if context.transaction is not None or context.credential is None:
             return execute(self.plain, values)
         rows = _autocommit(self.with_credential, {**values, **credential_values(context)})
@@ -66,7 +70,22 @@ class CompiledQuery:
         return rows[0] if rows else None
 
 
+# Who asks, as the activity log names them: a parameter of a CompiledQuery that nobody gives.
+ACTOR_KIND = bindparam("actor_kind", type_=String())
+ACTOR_ID = bindparam("actor_id", type_=String())
+
+
+def _actor(context: TenantContext) -> Row:
+    """Who asks, as far as it is known before the credential is checked."""
+    if context.principal is not None:
+        return {"actor_kind": context.principal.kind, "actor_id": context.principal.actor["id"]}
+    assert context.credential is not None
+    return {"actor_kind": context.credential.kind}
+
+
 def _with_credential(plain: str) -> str:
+    # The check of the credential tells whose it is (`Principal.actor`).
+    plain = plain.replace("%(actor_id)s", "coalesce(q.subject_id, q.credential_id)::text")
     return (  # our own text, and what SQLAlchemy compiled
         f"SELECT {PRINCIPAL}, r.* FROM {BEGIN_REQUEST} LEFT JOIN LATERAL ("  # noqa: S608
         f"SELECT true AS found, x.* FROM ({plain}) x"

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.bank import booking, camt, entries, imported, transaction
 from tests.support.billing import ready_to_bill
+from tests.support.talk import Talk
 from tests.support.tenants import Api, Tenant
 
 
@@ -71,6 +72,19 @@ def test_posting_a_message_takes_three_statements(
     with counted(monkeypatch) as statements:
         api.made(f"{path}/{talk['id']}/messages", {"content": "x"})
     assert len(statements) == 3, statements
+
+
+def test_conversations_are_listed_with_their_counts_in_one_statement(
+    api: Api, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = Talk.begin(api, tenant)
+    talk.post(by=talk.colleague())
+    path = f"/api/projects/{talk.project_id}/conversations"
+    api.made(path, {"subject": "x"})
+    with counted(monkeypatch) as statements:
+        listed = api.get(f"{path}?unread=true").json["data"]
+        assert [row["unread_count"] for row in listed] == [1]
+    assert len(statements) == 1, statements
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def populate(tenant: Tenant, api: Api, word: str = CANARY) -> World:
     api.made(f"/api/engagements/{engagement_id}/contracts", {"contract_id": contract["id"]})
     message = api.made(
         f"/api/projects/{project_id}/conversations/{conversation_id}/messages",
-        {"content": f"{word} message"},
+        {"content": f"{word} message", "mentions": [str(user_id)]},
     )
     key = api.made("/api/api-keys", {"name": f"{word} key", "role": "viewer"})
     [member] = api.get(f"/api/members?user_id={user_id}").json["data"]
@@ -122,6 +122,9 @@ def populate(tenant: Tenant, api: Api, word: str = CANARY) -> World:
         "/api/invitations", {"email": f"invited.{word}@{tenant.slug}.example", "role": "viewer"}
     )
     [event] = api.get(f"/api/audit-log?entity_id={key['id']}").json["data"]
+    talk = f"/api/projects/{project_id}/conversations/{conversation_id}"
+    assert api.put(f"{talk}/messages/{message['id']}", {"content": f"{word} text"}).status == 200
+    api.made(f"{talk}/read")
     tenant.run_jobs()
     ids = {
         "api_key_id": key["id"],

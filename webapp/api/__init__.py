@@ -65,5 +65,7 @@ def init_api(app: Flask) -> None:
     api.register_blueprint(bank_entries.statement_blueprint)
     api.register_blueprint(online_payments.webhook_blueprint)
     api.register_blueprint(invitations.public_blueprint)
+    api.register_blueprint(messages.revision_blueprint)
+    api.register_blueprint(messages.engagement_blueprint)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)

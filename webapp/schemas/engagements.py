@@ -79,6 +79,7 @@ class ConversationBrief(Output):
     status = StateLabel(CONVERSATION)
     status_id = StateNumber(CONVERSATION)
     last_message_at = Moment(allow_none=True)
+    unread_count = fields.Integer()
 
 
 class EngagementOut(Output):

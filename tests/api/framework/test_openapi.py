@@ -27,14 +27,14 @@ from tests.support.world import World, populate
 TIMES = int(os.environ.get("FUZZ_TIMES", "1"))
 EXAMPLES = {GenerationMode.POSITIVE: 2 * TIMES, GenerationMode.NEGATIVE: TIMES}
 # What JSON Schema cannot say: ids must exist, cursors be ours, days in order, an amount have its
-# currency, a change change something, a reason its move, a message say something, and a client be
-# given in words or by id, not both. Names of time zones and regions must be known, digits check,
-# hours and days be in order. A tax has a category and a rate that fit, amounts add up to what they
-# are for, a schedule has the fields of its kind, and a file is what it says. Any other refusal is a
-# defect.
+# currency, a change change something, a reason its move, a message say something and name members,
+# and a client be given in words or by id, not both. Names of time zones and regions must be known,
+# digits check, hours and days be in order. A tax has a category and a rate that fit, amounts add up
+# to what they are for, a schedule has the fields of its kind, and a file is what it says. Any other
+# refusal is a defect.
 BEYOND_SCHEMA = re.compile(
     r"(.*_id|cursor|body|currency|end_date|due_date|items|valid_until|custom_fields[.\[](?s:.*)|options|default"
-    r"|client_company|contact|content|lost_reason"
+    r"|client_company|contact|content|mentions|lost_reason"
     r"|timezone|holidays_region|tax_id|bank\.(iban|bic)|working_hours\..*|reminder_days"
     r"|(.*[._])?(rate|tax_rate|tax_category|discount)|(allocations\..*)?amount|allocations|lines"
     r"|hand_over_to|expires_at|scopes|allowed_ips\.\d+"
@@ -136,6 +136,8 @@ def test_what_is_shown_as_a_body_to_send_is_accepted(app: Flask) -> None:
             body["email"] = f"{operation['operationId']}@example.com"
         if operation["operationId"] == "create_time_entry":  # it is for one or the other
             body |= {"project_id": ids["project_id"], "user_id": ids["user_id"]}
+        if "mentions" in body:
+            body["mentions"] = [ids["user_id"]]
         if "reference" in body:
             body["reference"] = operation["operationId"]
         body.pop("content_sha256", None)

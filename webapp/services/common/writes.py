@@ -129,6 +129,7 @@ def change(
     values: Mapping[str, Any],
     *,
     children: Collection[str] = (),
+    metadata: Mapping[str, Any] | None = None,
     **event: Any,
 ) -> bool:
     """Set the given values; the log gets the names of those that differ. False if none does.
@@ -142,8 +143,8 @@ def change(
     for name in changed:
         setattr(record, name, values[name])
     touch(record)
-    told = sorted({*changed, *children})
-    record_activity(record, "updated", metadata={"fields": told}, **event)
+    told = {**(metadata or {}), "fields": sorted({*changed, *children})}
+    record_activity(record, "updated", metadata=told, **event)
     return True
 
 

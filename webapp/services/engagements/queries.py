@@ -20,6 +20,7 @@ from webapp.services.common.reads import (
     from_on,
     up_to,
 )
+from webapp.services.conversations.readers import unread_count
 from webapp.services.crm.briefs import client_briefs
 from webapp.services.crm.companies import COMPANIES
 from webapp.services.crm.contacts import CONTACTS
@@ -58,6 +59,7 @@ CONVERSATIONS = aggregate(
     subject=Conversation.subject,
     status=Conversation.status,
     last_message_at=Conversation.last_message_at,
+    unread_count=unread_count(),
 )
 
 _LAST = "\U0010ffff"  # no character comes after it

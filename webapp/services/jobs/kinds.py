@@ -114,6 +114,7 @@ KINDS: dict[str, JobKind] = {
         JobKind("sales.mail_signed_contract", **_MAIL),
         JobKind("sales.mail_signed_contract_owner", **_MAIL),
         JobKind("engagements.mail_owner", **_MAIL),
+        JobKind("conversations.mail_mention", **_MAIL),
         JobKind("billing.mail_invoice", **_MAIL),
         JobKind("billing.mail_reminder", **_MAIL),
         JobKind("billing.expire_checkout", "outside"),
