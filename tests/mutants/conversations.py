@@ -10,7 +10,7 @@ READERS = "webapp/services/conversations/readers.py"
 READING = "webapp/services/conversations/reading.py"
 MENTIONS = "webapp/services/conversations/mentions.py"
 QUERIES = "webapp/services/conversations/queries.py"
-WORDS = "migrations/versions/0046_edit_messages.py"
+WORDS = "migrations/versions/0052_edit_messages.py"
 
 _reading = "tests/api/conversations/test_reading.py::test_{}".format
 _editing = "tests/api/conversations/test_editing.py::test_{}".format
