@@ -200,7 +200,8 @@ class InvoiceSchedule(Versioned, TenantRecord):
 class Invoice(Versioned, TenantRecord):
     """A demand for money: a draft until it is finalized, which numbers it and makes it final.
 
-    `period` names the part of the schedule it covers. `paid` is what payments and `credited` what
+    `period` names the part of the schedule it covers; what it bills was done from `service_from`
+    until `service_until`, or else on the day of issue. `paid` is what payments and `credited` what
     credit notes have taken off its total; what is left is open. `seller` and `buyer` are the two
     parties as they were when it was finalized, `tax_groups` its tax by category and rate.
     """
@@ -242,6 +243,7 @@ class Invoice(Versioned, TenantRecord):
         at_least(0, "credited"),
         currency_form(),
         in_order("issued_on", "due_date"),
+        in_order("service_from", "service_until"),
         json_array("tax_groups"),
         list_index("invoices"),
         list_index("invoices", "status"),
@@ -272,6 +274,8 @@ class Invoice(Versioned, TenantRecord):
     buyer: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     issued_on: Mapped[dt.date | None]
     due_date: Mapped[dt.date | None]
+    service_from: Mapped[dt.date | None]
+    service_until: Mapped[dt.date | None]
     sent_at: Mapped[dt.datetime | None]
     viewed_at: Mapped[dt.datetime | None]
     paid_at: Mapped[dt.datetime | None]
@@ -282,6 +286,7 @@ class Invoice(Versioned, TenantRecord):
     overdue_told_on: Mapped[dt.date | None]
     reminders: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"), default=0)
     notes: Mapped[str | None]
+    tax_exemption_reason: Mapped[str | None]
 
 
 class InvoiceLine(TenantRecord):

@@ -158,7 +158,10 @@ class CreditNoteLine(TenantRecord):
 
 
 class BillingDocument(TenantRecord):
-    """The PDF of a final invoice or of a credit note, as it was rendered once. Append-only."""
+    """The PDF of a final invoice or of a credit note, as it was made once. Append-only.
+
+    `xml` is its e-invoice, which the PDF carries too.
+    """
 
     __tablename__ = "billing_documents"
     noun = "billing_document"
@@ -177,3 +180,4 @@ class BillingDocument(TenantRecord):
     sha256: Mapped[str] = mapped_column(String(64))
     content: Mapped[bytes] = mapped_column(LargeBinary)
     size: Mapped[int]
+    xml: Mapped[bytes | None] = mapped_column(LargeBinary)

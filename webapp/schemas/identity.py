@@ -19,6 +19,7 @@ from webapp.schemas.common import (
     PlainText,
     WholeNumber,
     name,
+    reason,
     text,
 )
 from webapp.schemas.taxes import TaxCategory, TaxRate, check_tax
@@ -190,6 +191,7 @@ class OrganizationChange(Input):
     default_tax = fields.Nested(DefaultTax)
     payment_days = WholeNumber(validate=validate.Range(0, 365))
     payment_terms = text()
+    tax_exemption_reason = reason()
     invoice_number_pattern = PlainText(
         validate=[validate.Length(1, 32), _NUMBER_PATTERN],
         metadata={"examples": ["{year}-{n:05}"]},
@@ -230,6 +232,7 @@ class OrganizationOut(Output):
     default_tax = fields.Nested(DefaultTax)
     payment_days = fields.Integer()
     payment_terms = fields.String(allow_none=True)
+    tax_exemption_reason = fields.String(allow_none=True)
     invoice_number_pattern = fields.String()
     reminder_days = fields.List(fields.Integer())
     working_hours = fields.Dict()

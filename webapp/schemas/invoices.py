@@ -78,12 +78,16 @@ class InvoiceChange(Input):
     currency = Currency()
     issued_on = Day(allow_none=True)
     due_date = Day(allow_none=True)
+    service_from = Day(allow_none=True)
+    service_until = Day(allow_none=True)
     notes = text()
+    tax_exemption_reason = reason()
     lines = fields.List(fields.Nested(InvoiceLineIn), validate=validate.Length(max=MAX_LINES))
 
     @validates_schema
     def check(self, data: dict[str, Any], **_: Any) -> None:
         check_order(data, "issued_on", "due_date")
+        check_order(data, "service_from", "service_until")
 
 
 class InvoiceCreate(InvoiceChange):
@@ -150,12 +154,14 @@ class RefundIn(Input):
 
 
 class TaxGroup(Output):
-    """The tax of one category and rate, on the net sum of its lines."""
+    """The tax of one category and rate, on the net sum of its lines; `reason` says why there is
+    none, where the law asks for it."""
 
     category = fields.String()
     rate = fields.String()
     net = fields.String()
     tax = fields.String()
+    reason = fields.String()
 
 
 class LineOut(Output):
@@ -217,7 +223,10 @@ class InvoiceOut(Output):
     tax_groups = fields.List(fields.Nested(TaxGroup))
     issued_on = Day(allow_none=True)
     due_date = Day(allow_none=True)
+    service_from = Day(allow_none=True)
+    service_until = Day(allow_none=True)
     notes = fields.String(allow_none=True)
+    tax_exemption_reason = fields.String(allow_none=True)
     sent_at = Moment(allow_none=True)
     viewed_at = Moment(allow_none=True)
     paid_at = Moment(allow_none=True)

@@ -106,6 +106,8 @@ def test_each_period_that_has_begun_is_drafted_once(billing: Billing, tenant: Te
     assert {(invoice["status"], invoice["total"]) for invoice in found} == {("Draft", "100.00")}
     [line] = billing.read(found[0])["lines"]
     assert line["name"].startswith("Care, ")
+    days = found[0]["service_from"], found[0]["service_until"]
+    assert f"{days[0]} to {days[1]}" in line["name"], "the period is what the work was done in"
     following = billing.api.get(f"{PATH}/{made['id']}").json["next_period"]
     assert following == str(add_months(dt.date.fromisoformat(months_ago(2)), 3))
 

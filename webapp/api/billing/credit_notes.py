@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from webapp.api.billing.invoices import pdf_answer
+from webapp.api.billing.invoices import document_answer
 from webapp.api.framework.operations import ApiBlueprint
 from webapp.api.framework.resource import Resource
 from webapp.http.responses import ApiResponse
 from webapp.schemas.common import reference
 from webapp.schemas.invoices import CreditNoteOut
-from webapp.services.billing.documents import credit_note_document
+from webapp.services.billing.documents import credit_note_document, credit_note_xml
 from webapp.services.billing.invoice_queries import CREDIT_NOTES
 
 blueprint = ApiBlueprint(
@@ -36,4 +36,15 @@ credit_notes.retrieve("Retrieve a credit note with its lines")
 )
 def get_credit_note_document(credit_note_id: UUID) -> ApiResponse:
     """Download the credit note's PDF"""
-    return pdf_answer(credit_note_document(credit_note_id))
+    return document_answer(credit_note_document(credit_note_id), "pdf")
+
+
+@blueprint.operation(
+    "GET",
+    "/<uuid:credit_note_id>/credit-note.xml",
+    permission="billing:read",
+    content_type="application/xml",
+)
+def get_credit_note_xml(credit_note_id: UUID) -> ApiResponse:
+    """Download the credit note as an e-invoice (EN 16931, Cross Industry Invoice)"""
+    return document_answer(credit_note_xml(credit_note_id), "xml")

@@ -27,7 +27,7 @@ from webapp.schemas.invoices import (
 )
 from webapp.services.billing import credit_notes, settlement
 from webapp.services.billing import invoices as service
-from webapp.services.billing.documents import invoice_document
+from webapp.services.billing.documents import invoice_document, invoice_xml
 from webapp.services.billing.invoice_queries import CREDIT_NOTES, INVOICES, PAYMENTS
 from webapp.services.common.exceptions import Conflict, InvalidTransition
 
@@ -136,14 +136,26 @@ def credit_invoice(
 )
 def get_invoice_document(invoice_id: UUID) -> ApiResponse:
     """Download the invoice's PDF"""
-    return pdf_answer(invoice_document(invoice_id))
+    return document_answer(invoice_document(invoice_id), "pdf")
 
 
-def pdf_answer(document: Mapping[str, Any]) -> ApiResponse:
-    """A document as a download named after its number."""
+@blueprint.operation(
+    "GET",
+    "/<uuid:invoice_id>/invoice.xml",
+    permission="billing:read",
+    content_type="application/xml",
+)
+def get_einvoice(invoice_id: UUID) -> ApiResponse:
+    """Download the invoice as an e-invoice (EN 16931, Cross Industry Invoice)"""
+    return document_answer(invoice_xml(invoice_id), "xml")
+
+
+def document_answer(document: Mapping[str, Any], form: str) -> ApiResponse:
+    """A document in one of its forms, `pdf` or `xml`, as a download named after its number."""
     name = document["number"].replace("/", "-")
     headers = {
-        "Content-Disposition": f'attachment; filename="{name}.pdf"',
+        "Content-Disposition": f'attachment; filename="{name}.{form}"',
         "Cache-Control": "private, no-store",
     }
-    return ApiResponse(200, bytes(document["content"]), headers, content_type="application/pdf")
+    content = bytes(document["content" if form == "pdf" else form])
+    return ApiResponse(200, content, headers, content_type=f"application/{form}")

@@ -14,7 +14,7 @@ BY_NAME: Mapping[str, str] = {
     "city": "Berlin",
     "consent_text": "I agree to sign this proposal electronically.",
     "content": "The first draft is ready for you to look at.",
-    "country": "Germany",
+    "country": "DE",
     "currency": "EUR",
     "data": "Robin Ray",
     "decline_reason": "The budget was cut.",

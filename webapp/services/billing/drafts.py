@@ -68,6 +68,8 @@ def drafted(
         order_id=schedule.order_id,
         schedule_id=schedule.id,
         period=_day_of(parts).isoformat(),
+        service_from=_day_of(parts) if parts[0].until else None,
+        service_until=parts[0].until,
         currency=schedule.currency,
         subtotal=sums.subtotal,
         tax=sums.tax,

@@ -18,8 +18,9 @@ from models.engagements import Engagement
 from models.projects import TimeEntry
 from models.states import INVOICE
 from webapp.services.activity.events import record_activity
+from webapp.services.billing.einvoice_codes import country_code
 from webapp.services.billing.numbers import next_billing_number
-from webapp.services.billing.parties import buyer_of, seller
+from webapp.services.billing.parties import buyer_of, seller, untaxed_reasons
 from webapp.services.billing.settlement import settle, settle_order
 from webapp.services.billing.totals import Totals, line_total, totals_of
 from webapp.services.common.exceptions import Conflict, Invalid
@@ -63,7 +64,7 @@ def create_invoice(values: Mapping[str, Any]) -> Invoice:
     values.setdefault("currency", engagement.currency or settings["currency"])
     values.setdefault("client_company_id", engagement.client_company_id)
     values.setdefault("contact_id", engagement.contact_id)
-    _check_days(values.get("issued_on"), values.get("due_date"))
+    _check_days(values)
     lines = _complete(lines, settings["default_tax"])
     invoice = create(Invoice(id=uuid7(), **values, **_sums(totals_of(lines))))
     _write_lines(invoice, lines)
@@ -86,9 +87,7 @@ def update_invoice(
             Engagement, values.get("engagement_id", invoice.engagement_id), share=True
         )
         _check_order(values.get("order_id", invoice.order_id), engagement)
-    _check_days(
-        values.get("issued_on", invoice.issued_on), values.get("due_date", invoice.due_date)
-    )
+    _check_days({**{name: getattr(invoice, name) for name in _DAYS}, **values})
     if lines is not None:
         lines = _complete(lines, organization()["default_tax"])
         values |= _sums(totals_of(lines))
@@ -129,8 +128,9 @@ def finalize_invoice(invoice_id: UUID, *, expected_row_version: int | None = Non
     engagement = lock(Engagement, invoice.engagement_id, share=True)
     invoice.client_company_id = invoice.client_company_id or engagement.client_company_id
     invoice.contact_id = invoice.contact_id or engagement.contact_id
+    reasons = untaxed_reasons(invoice, settings)
     buyer, lacking = buyer_of(invoice, lines)
-    lacking |= _lacking(settings, lines)
+    lacking |= _lacking(settings, lines, reasons)
     if lacking:
         raise Invalid(lacking)
     totals = totals_of([line.__dict__ for line in lines])
@@ -138,9 +138,9 @@ def finalize_invoice(invoice_id: UUID, *, expected_row_version: int | None = Non
     invoice.due_date = invoice.due_date or (
         invoice.issued_on + dt.timedelta(days=settings["payment_days"])
     )
-    _check_days(invoice.issued_on, invoice.due_date)
+    _check_days({name: getattr(invoice, name) for name in _DAYS})
     invoice.seller, invoice.buyer = seller(settings), buyer
-    invoice.tax_groups = [group.as_text() for group in totals.groups]
+    invoice.tax_groups = [group.as_text(reasons) for group in totals.groups]
     for name, amount in _sums(totals).items():
         setattr(invoice, name, amount)
     with _own_number():
@@ -311,22 +311,33 @@ def _check_order(order_id: UUID | None, engagement: Engagement) -> None:
         raise Invalid({"order_id": ["This order belongs to another engagement."]})
 
 
-def _check_days(issued_on: dt.date | None, due_date: dt.date | None) -> None:
+_DAYS = ("issued_on", "due_date", "service_from", "service_until")
+
+
+def _check_days(days: Mapping[str, Any]) -> None:
+    issued_on = days.get("issued_on")
     if issued_on and issued_on > today():
         raise Invalid({"issued_on": ["An invoice is not issued in the future."]})
-    if issued_on and due_date and due_date < issued_on:
-        raise Invalid({"due_date": ["This must not be before issued_on."]})
+    for first, last in (_DAYS[:2], _DAYS[2:]):
+        if days.get(first) and days.get(last) and days[last] < days[first]:
+            raise Invalid({last: [f"This must not be before {first}."]})
 
 
-def _lacking(settings: Mapping[str, Any], lines: Sequence[InvoiceLine]) -> dict[str, list[str]]:
+def _lacking(
+    settings: Mapping[str, Any], lines: Sequence[InvoiceLine], reasons: Mapping[str, str]
+) -> dict[str, list[str]]:
     """What an invoice by the law needs and the organization or the draft lacks."""
     lacking = {}
     if settings["address"] is None:
         lacking["organization.address"] = ["Set your organization's address first."]
+    elif country_code(settings["address"]) is None:
+        lacking["organization.address.country"] = ["This is no country's code (ISO 3166)."]
     if settings["tax_id"] is None:
         lacking["organization.tax_id"] = ["Set your organization's tax id first."]
     if not lines:
         lacking["lines"] = ["An invoice has at least one line."]
+    if "exempt" not in reasons and any(line.tax_category == "exempt" for line in lines):
+        lacking["tax_exemption_reason"] = ["Say why the law takes no tax of an exempt line."]
     return lacking
 
 

@@ -18,11 +18,15 @@ MONTHS = {"monthly": 1, "retainer": 1, "quarterly": 3, "yearly": 12}
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One invoice to come: the day it is drafted, its net amount, and what it is called."""
+    """One invoice to come: the day it is drafted, its net amount, and what it is called.
+
+    That of a period is for the work from that day `until` another.
+    """
 
     on: dt.date
     amount: Decimal
     name: str
+    until: dt.date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ class Plan:
             last = (following or dt.date.max) - dt.timedelta(days=1)
             hours = f", {self.hours.normalize():f} hours" if self.hours is not None else ""
             told = f"{self.name[:200]}{hours}, {first.isoformat()} to {last.isoformat()}"
-            yield Part(first, amount, told)
+            yield Part(first, amount, told, until=last)
 
     def _first_days(self) -> Iterator[dt.date]:
         for n in itertools.count():

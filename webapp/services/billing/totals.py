@@ -26,10 +26,14 @@ class TaxGroup:
     net: Decimal
     tax: Decimal
 
-    def as_text(self) -> dict[str, str]:
-        """As it is kept and shown, with two decimals: JSON has no decimals."""
+    def as_text(self, reasons: Mapping[str, str]) -> dict[str, str]:
+        """As it is kept and shown, with two decimals: JSON has no decimals.
+
+        `reasons` say for a category why there is no tax.
+        """
         numbers = {"rate": self.rate, "net": self.net, "tax": self.tax}
-        return {"category": self.category, **{k: f"{v:.2f}" for k, v in numbers.items()}}
+        told = {"reason": reasons[self.category]} if self.category in reasons else {}
+        return {"category": self.category, **{k: f"{v:.2f}" for k, v in numbers.items()}, **told}
 
 
 @dataclass(frozen=True, slots=True)

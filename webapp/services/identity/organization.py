@@ -29,6 +29,7 @@ DEFAULTS: Mapping[str, Any] = {
     "default_tax": {"category": "zero", "rate": "0.00"},
     "payment_days": 14,
     "payment_terms": None,
+    "tax_exemption_reason": None,
     "invoice_number_pattern": "{year}-{n:05}",
     "reminder_days": [1, 7, 14],
     "working_hours": {day: [["09:00", "17:00"]] if n < 5 else [] for n, day in enumerate(WEEKDAYS)},
