@@ -9,9 +9,11 @@ PARTIES = "webapp/services/billing/parties.py"
 XML = "webapp/services/billing/einvoice.py"
 CODES = "webapp/services/billing/einvoice_codes.py"
 PDF = "webapp/services/billing/invoice_document.py"
+CODE = "webapp/services/billing/payment_code.py"
 METADATA = "webapp/services/billing/facturx.py"
 
 _einvoices = "tests/api/billing/test_einvoices.py::test_{}".format
+_codes = "tests/api/billing/test_payment_codes.py::test_{}".format
 
 MUTANTS: tuple[Mutant, ...] = (
     without(
@@ -83,5 +85,26 @@ MUTANTS: tuple[Mutant, ...] = (
         "        if NOT_SHOWN not in str(error):\n",
         "        if True:\n",
         _einvoices("a_text_that_no_font_shows_costs_the_form_of_the_pdf_and_nothing_else"),
+    ),
+    without(
+        "that a payment code asks in euro",
+        CODE,
+        ' or currency != "EUR"',
+        "",
+        _codes("there_is_no_code_without_a_bank_account_in_another_currency_or_for_a_draft"),
+    ),
+    without(
+        "that a payment code asks for what is open",
+        CODE,
+        "Invoice.total - Invoice.paid - Invoice.credited",
+        "Invoice.total",
+        _codes("the_code_asks_for_what_is_open_now_and_there_is_none_once_it_is_paid"),
+    ),
+    without(
+        "that a payment code's name fits",
+        CODE,
+        "[:NAME_BYTES]",
+        "",
+        _codes("a_code_of_any_name_fits_and_can_be_read"),
     ),
 )

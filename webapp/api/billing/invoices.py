@@ -29,6 +29,7 @@ from webapp.services.billing import credit_notes, settlement
 from webapp.services.billing import invoices as service
 from webapp.services.billing.documents import invoice_document, invoice_xml
 from webapp.services.billing.invoice_queries import CREDIT_NOTES, INVOICES, PAYMENTS
+from webapp.services.billing.payment_code import payment_code_of
 from webapp.services.common.exceptions import Conflict, InvalidTransition
 
 blueprint = ApiBlueprint(
@@ -148,6 +149,19 @@ def get_invoice_document(invoice_id: UUID) -> ApiResponse:
 def get_einvoice(invoice_id: UUID) -> ApiResponse:
     """Download the invoice as an e-invoice (EN 16931, Cross Industry Invoice)"""
     return document_answer(invoice_xml(invoice_id), "xml")
+
+
+@blueprint.operation(
+    "GET",
+    "/<uuid:invoice_id>/payment-code.svg",
+    permission="billing:read",
+    content_type="image/svg+xml",
+)
+def get_payment_code(invoice_id: UUID) -> ApiResponse:
+    """Download the QR code of a SEPA transfer of what is open"""
+    svg = payment_code_of(invoice_id).encode()
+    headers = {"Cache-Control": "private, no-store"}
+    return ApiResponse(200, svg, headers, content_type="image/svg+xml")
 
 
 def document_answer(document: Mapping[str, Any], form: str) -> ApiResponse:

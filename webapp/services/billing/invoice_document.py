@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from webapp.services.billing.facturx import FILE_NAME, with_metadata
+from webapp.services.billing.payment_code import payment_code
 from webapp.services.sales.signed_document import fonts
 
 TEMPLATE = Path(__file__).with_name("invoice_document.typ")
@@ -42,6 +43,11 @@ def render_invoice(view: Mapping[str, Any], xml: bytes | None) -> bytes:
             for line in view["lines"]
         ],
         "tax_notes": [group["reason"] for group in view["tax_groups"] if "reason" in group],
+        "payment_code": None
+        if view["kind"] == "credit_note"
+        else payment_code(
+            view["seller"]["bank"], view["currency"], Decimal(view["total"]), view["number"]
+        ),
         "attached": {"name": FILE_NAME, "xml": xml.decode()} if xml else None,
         "accent": (view["seller"].get("brand") or {}).get("colour", "#1f4f82"),
     }
