@@ -73,7 +73,7 @@ class NumberSeries(TenantRecord):
 
 
 class Order(Versioned, TenantRecord):
-    """What a client bought by signing; at most one for each proposal.
+    """What a client bought, by signing (at most one for each proposal) or written down by hand.
 
     `total` is net: what its items come to, less the discount.
     """
@@ -201,9 +201,11 @@ class Invoice(Versioned, TenantRecord):
     """A demand for money: a draft until it is finalized, which numbers it and makes it final.
 
     `period` names the part of the schedule it covers; what it bills was done from `service_from`
-    until `service_until`, or else on the day of issue. `paid` is what payments and `credited` what
-    credit notes have taken off its total; what is left is open. `seller` and `buyer` are the two
-    parties as they were when it was finalized, `tax_groups` its tax by category and rate.
+    until `service_until`, or else on the day of issue. A late fee names the overdue invoice that it
+    is for (`late_fee_of`), which counts the periods charged so far (`late_fees`). `paid` is what
+    payments and `credited` what credit notes have taken off its total; what is left is open.
+    `seller` and `buyer` are the two parties as they were when it was finalized, `tax_groups` its
+    tax by category and rate.
     """
 
     __tablename__ = "invoices"
@@ -214,6 +216,7 @@ class Invoice(Versioned, TenantRecord):
         belongs_to("contact_id", "contacts", ondelete="SET NULL"),
         belongs_to("order_id", "orders", ondelete="NO ACTION"),
         belongs_to("schedule_id", "invoice_schedules", ondelete="NO ACTION"),
+        belongs_to("late_fee_of", "invoices", ondelete="SET NULL"),
         UniqueConstraint("organization_id", "number"),
         UniqueConstraint("organization_id", "schedule_id", "period"),
         INVOICE.check(),
@@ -241,6 +244,7 @@ class Invoice(Versioned, TenantRecord):
         at_least(0, "total"),
         at_least(0, "paid"),
         at_least(0, "credited"),
+        at_least(0, "late_fees"),
         currency_form(),
         in_order("issued_on", "due_date"),
         in_order("service_from", "service_until"),
@@ -251,6 +255,7 @@ class Invoice(Versioned, TenantRecord):
         list_index("invoices", "client_company_id"),
         index("invoices", "order_id"),
         index("invoices", "contact_id"),
+        index("invoices", "late_fee_of"),
         index("invoices", "due_date", where="status = 'open'"),
         day_index("invoices", "due_date"),
     )
@@ -285,6 +290,8 @@ class Invoice(Versioned, TenantRecord):
     # The day on which beat told that it is overdue, and how many reminders it has asked for.
     overdue_told_on: Mapped[dt.date | None]
     reminders: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"), default=0)
+    late_fee_of: Mapped[UUID | None]
+    late_fees: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"), default=0)
     notes: Mapped[str | None]
     tax_exemption_reason: Mapped[str | None]
 

@@ -18,6 +18,7 @@ from webapp.core.mail import compose, deliver
 from webapp.services.billing import (
     audit,
     documents,
+    late_fees,
     payment_events,
     payment_links,
     reminders,
@@ -73,8 +74,10 @@ def mail_reminder(payload: dict[str, Any]) -> EmailMessage | None:
 
 @job("billing.notice_overdue")
 def notice_overdue(_payload: dict[str, Any]) -> None:
-    """Tell of invoices that became overdue, and ask for the reminders that are due."""
+    """Tell of invoices that became overdue, ask for the reminders and draft the fees due."""
     while reminders.notice_overdue():
+        pass
+    while late_fees.draft_late_fees():
         pass
 
 

@@ -25,6 +25,7 @@ BODIES: dict[str, Any] = {
     "update_conversation": {"subject": "hello"},
     "update_contact": {"first_name": "x"},
     "update_invoice": {"notes": "x"},
+    "update_order": {"currency": "EUR"},
     "legal_hold_engagement": {"held": True, "reason": "x"},
     "attach_contract": {"name": "x"},
     "write_off_invoice": {"reason": "x"},

@@ -41,7 +41,7 @@ PARTS = {
     "What is promised": drafting.MUTANTS,
     "Money": money.MUTANTS,
     "Online payment": online.MUTANTS,
-    "Documents of money": documents.MUTANTS,
+    "What invoices say": documents.MUTANTS,
     "Work": work.MUTANTS,
     "Conversations": conversations.MUTANTS,
     "The API": access.MUTANTS,

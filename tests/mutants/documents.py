@@ -1,4 +1,4 @@
-"""Safeguards of the documents of money: e-invoices and the PDFs that carry them."""
+"""Safeguards of what invoices say: e-invoices and their PDFs, fees for delay, orders."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ XML = "webapp/services/billing/einvoice.py"
 CODES = "webapp/services/billing/einvoice_codes.py"
 PDF = "webapp/services/billing/invoice_document.py"
 CODE = "webapp/services/billing/payment_code.py"
+FEES = "webapp/services/billing/late_fees.py"
+ORDERS = "webapp/services/billing/orders.py"
 METADATA = "webapp/services/billing/facturx.py"
 
 _einvoices = "tests/api/billing/test_einvoices.py::test_{}".format
+_orders = "tests/api/billing/test_orders.py::test_{}".format
+_fees = "tests/api/billing/test_late_fees.py::test_{}".format
 _codes = "tests/api/billing/test_payment_codes.py::test_{}".format
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -106,5 +110,69 @@ MUTANTS: tuple[Mutant, ...] = (
         "[:NAME_BYTES]",
         "",
         _codes("a_code_of_any_name_fits_and_can_be_read"),
+    ),
+    without(
+        "that a period bears one late fee",
+        FEES,
+        "    invoice.late_fees = periods\n",
+        "",
+        _fees("a_fixed_fee_is_drafted_once_after_its_days"),
+        _fees("interest_is_charged_for_each_month_once_and_together_where_several_are_due"),
+    ),
+    without(
+        "that a late fee bears none itself",
+        FEES,
+        "            Invoice.late_fee_of.is_(None),\n",
+        "",
+        _fees("a_fee_is_finalized_like_any_invoice_and_bears_no_fee_itself"),
+    ),
+    without(
+        "that an engagement that is over is charged no late fee",
+        FEES,
+        "            Engagement.status.not_in(OVER),\n",
+        "",
+        _fees("a_closed_engagement_is_charged_none"),
+    ),
+    without(
+        "that interest is on what is open",
+        FEES,
+        "rounded(open_of(invoice) * share)",
+        "rounded(invoice.total * share)",
+        _fees("interest_is_charged_for_each_month_once_and_together_where_several_are_due"),
+    ),
+    without(
+        "that a signed order stays as it was signed",
+        ORDERS,
+        "    if order.proposal_id is not None:\n",
+        "    if False:\n",
+        _orders("a_signed_order_stays_as_it_was_signed"),
+    ),
+    without(
+        "that an invoiced order is not changed",
+        ORDERS,
+        '    _refuse_invoices(order, NOT_VOID, "it cannot be changed")\n',
+        "",
+        _orders("an_order_is_changed_until_something_is_invoiced"),
+    ),
+    without(
+        "that a cancelled order is billed no more",
+        ORDERS,
+        '        raise Invalid({"order_id": ["This order is cancelled."]})\n',
+        "        pass\n",
+        _orders("a_cancelled_order_is_billed_no_more"),
+    ),
+    without(
+        "that an order's project is of its engagement",
+        ORDERS,
+        "(Project, (Project.engagement_id == engagement_id,))",
+        "(Project, ())",
+        _orders("a_project_of_another_engagement_is_refused"),
+    ),
+    without(
+        "that no order is cancelled under what may still be paid",
+        ORDERS,
+        '    _refuse_invoices(order, ("draft", "open"), "delete, void or credit them first")\n',
+        "",
+        _orders("what_may_still_be_paid_keeps_an_order_from_being_cancelled"),
     ),
 )

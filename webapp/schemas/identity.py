@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -13,8 +14,10 @@ from stdnum.exceptions import ValidationError as WrongNumber
 from models.identity import MAX_LINK_DAYS, WEEKDAYS
 from webapp.schemas.common import (
     Currency,
+    DecimalText,
     Input,
     Moment,
+    Money,
     Output,
     PlainText,
     WholeNumber,
@@ -159,6 +162,36 @@ class DefaultTax(Input):
         return {**data, "rate": f"{data['rate']:.2f}"}
 
 
+class LateFee(Input):
+    """What is charged for an invoice so many days overdue: interest a year, or an amount once."""
+
+    after_days = WholeNumber(required=True, validate=validate.Range(1, 365))
+    percent = DecimalText(
+        digits=3,
+        places=2,
+        shown="9.00",
+        validate=validate.Range(Decimal("0.01"), Decimal(100), error="More than 0, at most 100."),
+        metadata={"x-depends-on": "amount"},
+    )
+    amount = Money(
+        validate=validate.Range(Decimal("0.01"), error="This must be more than zero."),
+        metadata={"x-depends-on": "percent"},
+    )
+
+    @validates_schema
+    def check(self, data: dict[str, Any], **_: Any) -> None:
+        if ("percent" in data) == ("amount" in data):
+            raise ValidationError({"amount": ["Give either a percentage a year or an amount."]})
+
+    @post_load
+    def as_text(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """As it is kept: JSON has no decimals."""
+        return {
+            name: f"{value:.2f}" if isinstance(value, Decimal) else value
+            for name, value in data.items()
+        }
+
+
 class OrganizationChange(Input):
     """What an organization may set."""
 
@@ -199,6 +232,7 @@ class OrganizationChange(Input):
     reminder_days = fields.List(
         WholeNumber(validate=validate.Range(1, 365)), validate=validate.Length(max=5)
     )
+    late_fee = fields.Nested(LateFee, allow_none=True)
     working_hours = fields.Nested(WorkingHours)
     holidays_region = PlainText(
         allow_none=True,
@@ -235,6 +269,7 @@ class OrganizationOut(Output):
     tax_exemption_reason = fields.String(allow_none=True)
     invoice_number_pattern = fields.String()
     reminder_days = fields.List(fields.Integer())
+    late_fee = fields.Nested(LateFee, allow_none=True)
     working_hours = fields.Dict()
     holidays_region = fields.String(allow_none=True)
     thresholds = fields.Nested(Thresholds)

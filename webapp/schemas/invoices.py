@@ -234,6 +234,8 @@ class InvoiceOut(Output):
     written_off_at = Moment(allow_none=True)
     write_off_reason = fields.String(allow_none=True)
     reminders = fields.Integer()
+    late_fee_of = fields.UUID(allow_none=True)
+    late_fees = fields.Integer()
     created_at = Moment()
     updated_at = Moment()
     lines = fields.List(fields.Nested(InvoiceLineOut))

@@ -54,23 +54,28 @@ class ContactInline(Input):
     phone = PlainText(allow_none=True, validate=validate.Length(max=50))
 
 
-class ItemIn(Input):
-    """An item; with bounds the client sets its quantity, and an `optional` one they choose."""
+class SoldItemIn(Input):
+    """What the lines of a proposal and of an order have in common."""
 
     name = name(required=True)
     description = text()
     price = Money(required=True)
     quantity = WholeNumber(load_default=1, validate=_QUANTITY)
     service_id = reference()
-    optional = flag(load_default=False)
-    min_quantity = WholeNumber(allow_none=True, validate=_QUANTITY, metadata=_BOUND)
-    max_quantity = WholeNumber(allow_none=True, validate=_QUANTITY, metadata=_BOUND)
     tax_category = TaxCategory(metadata={"x-depends-on": "tax_rate"})
     tax_rate = TaxRate(metadata={"x-depends-on": "tax_category"})
 
     @validates_schema
     def check(self, data: dict[str, Any], **_: Any) -> None:
         check_tax(data, "tax_category", "tax_rate")
+
+
+class ItemIn(SoldItemIn):
+    """An item; with bounds the client sets its quantity, and an `optional` one they choose."""
+
+    optional = flag(load_default=False)
+    min_quantity = WholeNumber(allow_none=True, validate=_QUANTITY, metadata=_BOUND)
+    max_quantity = WholeNumber(allow_none=True, validate=_QUANTITY, metadata=_BOUND)
 
 
 class SectionIn(Input):

@@ -20,6 +20,7 @@ from models.states import INVOICE
 from webapp.services.activity.events import record_activity
 from webapp.services.billing.einvoice_codes import country_code
 from webapp.services.billing.numbers import next_billing_number
+from webapp.services.billing.orders import lock_order_of
 from webapp.services.billing.parties import buyer_of, seller, untaxed_reasons
 from webapp.services.billing.settlement import settle, settle_order
 from webapp.services.billing.totals import Totals, line_total, totals_of
@@ -59,7 +60,7 @@ def create_invoice(values: Mapping[str, Any]) -> Invoice:
     check_values(values, REFERENCES)
     engagement = lock(Engagement, values["engagement_id"], share=True)
     refuse_if_over(engagement, "takes no new invoices")
-    _check_order(values.get("order_id"), engagement)
+    lock_order_of(engagement, values.get("order_id"))
     settings = organization()
     values.setdefault("currency", engagement.currency or settings["currency"])
     values.setdefault("client_company_id", engagement.client_company_id)
@@ -86,7 +87,7 @@ def update_invoice(
         engagement = lock(
             Engagement, values.get("engagement_id", invoice.engagement_id), share=True
         )
-        _check_order(values.get("order_id", invoice.order_id), engagement)
+        lock_order_of(engagement, values.get("order_id", invoice.order_id))
     _check_days({**{name: getattr(invoice, name) for name in _DAYS}, **values})
     if lines is not None:
         lines = _complete(lines, organization()["default_tax"])
@@ -301,14 +302,6 @@ def _write_lines(invoice: Invoice, lines: Sequence[Mapping[str, Any]]) -> None:
 
 def _sums(totals: Totals) -> dict[str, Decimal]:
     return {"subtotal": totals.subtotal, "tax": totals.tax, "total": totals.total}
-
-
-def _check_order(order_id: UUID | None, engagement: Engagement) -> None:
-    if order_id is None:
-        return
-    order = lock(Order, order_id, share=True)
-    if order.engagement_id != engagement.id:
-        raise Invalid({"order_id": ["This order belongs to another engagement."]})
 
 
 _DAYS = ("issued_on", "due_date", "service_from", "service_until")

@@ -21,6 +21,7 @@ from models.db.tenancy import current_organization_id
 from models.engagements import Engagement
 from webapp.services.activity.events import record_activity
 from webapp.services.billing.drafts import Client, drafted
+from webapp.services.billing.orders import lock_order_of
 from webapp.services.billing.plans import MONTHS, Part, Plan
 from webapp.services.common.exceptions import Conflict, Invalid
 from webapp.services.common.reads import RecordQuery, equals
@@ -60,10 +61,7 @@ def create_schedule(values: Mapping[str, Any]) -> InvoiceSchedule:
     check_values(values, REFERENCES)
     engagement = lock(Engagement, values["engagement_id"], share=True)
     refuse_if_over(engagement, "takes no new schedules")
-    if values.get("order_id") is not None:
-        order = lock(Order, values["order_id"], share=True)
-        if order.engagement_id != engagement.id:
-            raise Invalid({"order_id": ["This order belongs to another engagement."]})
+    lock_order_of(engagement, values.get("order_id"))
     if values["starts_on"] < today() - LONGEST_AGO:
         raise Invalid({"starts_on": ["This is more than a year ago."]})
     values.setdefault("currency", engagement.currency or organization()["currency"])

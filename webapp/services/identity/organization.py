@@ -32,6 +32,7 @@ DEFAULTS: Mapping[str, Any] = {
     "tax_exemption_reason": None,
     "invoice_number_pattern": "{year}-{n:05}",
     "reminder_days": [1, 7, 14],
+    "late_fee": None,
     "working_hours": {day: [["09:00", "17:00"]] if n < 5 else [] for n, day in enumerate(WEEKDAYS)},
     "holidays_region": None,
     "thresholds": {
