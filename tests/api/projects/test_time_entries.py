@@ -99,11 +99,11 @@ def test_time_of_a_task_belongs_to_its_project(api: Api, project: dict[str, Any]
 def test_unbilled_time_goes_onto_a_draft_once(
     api: Api, billing: Billing, project: dict[str, Any], kim: str
 ) -> None:
-    first = entry(api, project, kim, rate="80.00")
-    entry(api, project, kim, rate="80.00", minutes=45)
-    entry(api, project, kim, minutes=30)
+    first = entry(api, project, kim, rate="80.00", day="2026-03-02")
+    entry(api, project, kim, rate="80.00", minutes=45, day="2026-03-31")
+    entry(api, project, kim, minutes=30, day="2026-03-04")
     entry(api, project, kim, minutes=60, is_billable=False)
-    draft = billing.draft()
+    draft = billing.draft(service_from="2026-03-01")
     path = f"/api/invoices/{draft['id']}/add-time"
     answer = api.post(path)
     assert (answer.status, list(answer.json["errors"])) == (422, ["rate"])
@@ -113,6 +113,7 @@ def test_unbilled_time_goes_onto_a_draft_once(
         ("1.000", "piece", "100.00"), ("2.250", "hour", "180.00"), ("0.500", "hour", "50.00"),
     ]  # fmt: skip
     assert found["subtotal"] == "330.00"
+    assert (found["service_from"], found["service_until"]) == ("2026-03-01", "2026-03-31")
     assert api.post(path, {"rate": "100.00"}).status == 409, "nothing is left"
     own = f"{PATH}/{first['id']}"
     assert api.put(own, {"minutes": 1}).status == api.delete(own).status == 409

@@ -211,6 +211,8 @@ def add_time(
 ) -> Invoice:
     """Add the engagement's unbilled time to a draft, one line for each project and rate.
 
+    The days of the invoice's service come to span the time's.
+
     Raises NotFound, StaleVersion, Conflict when it is final or there is no such time, and Invalid
     naming `rate` when an entry has none and none is given.
     """
@@ -237,7 +239,12 @@ def add_time(
     ]
     complete = _complete(given, default_tax)
     totals = totals_of([*(line.__dict__ for line in lines), *complete])
-    change(invoice, _sums(totals), children=("lines",))
+    days = [entry.day for entries in groups.values() for entry in entries]
+    service = {
+        "service_from": min([*days, invoice.service_from or days[0]]),
+        "service_until": max([*days, invoice.service_until or days[0]]),
+    }
+    change(invoice, {**_sums(totals), **service}, children=("lines",))
     made = [
         InvoiceLine(id=uuid7(), invoice_id=invoice.id, position=len(lines) + n, **line)
         for n, line in enumerate(complete)
