@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from migrations.indexes import create_index_concurrently, drop_index_concurrently
 
-revision = "0048"
-down_revision = "0047"
+revision = "0055"
+down_revision = "0054"
 branch_labels = None
 depends_on = None
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0046"
-down_revision = "0045"
+revision = "0053"
+down_revision = "0052"
 branch_labels = None
 depends_on = None
 
