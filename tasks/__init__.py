@@ -3,7 +3,17 @@
 The Celery tasks are one for each lane (`tasks/runtime/lanes.py`).
 """
 
-from tasks import activity, billing, conversations, deletion, engagements, identity, jobs, sales
+from tasks import (
+    activity,
+    billing,
+    conversations,
+    deletion,
+    engagements,
+    files,
+    identity,
+    jobs,
+    sales,
+)
 from tasks.runtime import lanes
 
 __all__ = [
@@ -12,6 +22,7 @@ __all__ = [
     "conversations",
     "deletion",
     "engagements",
+    "files",
     "identity",
     "jobs",
     "lanes",

@@ -10,4 +10,5 @@ from webapp.services.engagements.health import ask_for_refresh
 @batch_job("activity.record")
 def record(rows: list[JobRow]) -> None:
     """Write the events that the jobs ask for; what happened may tell on an engagement's health."""
-    ask_for_refresh(write_events([row.id for row in rows]), occasion=rows[0].id)
+    written = write_events([row.id for row in rows])
+    ask_for_refresh(written.engagement_ids, occasion=rows[0].id)

@@ -22,6 +22,8 @@ from webapp.core.roles import APP_ROLE, DISPATCHER_ROLE, role_password
 # cores answered 489 POSTs a second, with 4 they answered 617. More cores are for WEB_WORKERS.
 DEFAULT_WEB_THREADS = 4
 STRIPE_API_URL = "https://api.stripe.com"
+MEGABYTE = 1024 * 1024
+DEFAULT_FILE_MAX_MB, DEFAULT_FILES_QUOTA_MB = 100, 10 * 1024
 
 
 class SettingsError(Exception):
@@ -50,6 +52,9 @@ class Settings:
     stripe_api_key: str | None = field(default=None, repr=False)
     stripe_webhook_secret: str | None = field(default=None, repr=False)
     stripe_api_url: str = STRIPE_API_URL
+    files_dir: Path = Path("var/files")
+    file_max_bytes: int = DEFAULT_FILE_MAX_MB * MEGABYTE
+    files_quota_bytes: int = DEFAULT_FILES_QUOTA_MB * MEGABYTE
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -97,6 +102,10 @@ class Settings:
         stripe_url = (env.get("STRIPE_API_URL", "").strip() or STRIPE_API_URL).rstrip("/")
         if not stripe_url.startswith(("http://", "https://")):
             wrong.append("STRIPE_API_URL must begin with http:// or https://")
+        file_max = _megabytes(env, "FILE_MAX_MB", DEFAULT_FILE_MAX_MB, wrong)
+        files_quota = _megabytes(env, "FILES_QUOTA_MB", DEFAULT_FILES_QUOTA_MB, wrong)
+        var_dir = Path(env.get("VAR_DIR", "var")).resolve()
+        files_dir = env.get("FILES_DIR", "").strip()
         if wrong:
             raise SettingsError("\n".join(wrong))
         key = secret.encode()
@@ -112,7 +121,10 @@ class Settings:
             stripe_api_key=stripe_key,
             stripe_webhook_secret=stripe_secret,
             stripe_api_url=stripe_url,
-            var_dir=Path(env.get("VAR_DIR", "var")).resolve(),
+            var_dir=var_dir,
+            files_dir=Path(files_dir).resolve() if files_dir else var_dir / "files",
+            file_max_bytes=file_max,
+            files_quota_bytes=files_quota,
             smtp_url=env.get("SMTP_URL") or None,
             mail_from=env.get("MAIL_FROM", "Service Engine X <no-reply@localhost>"),
             web_threads=int(threads),
@@ -211,6 +223,15 @@ class Settings:
             "socket_keepalive": True,
             "health_check_interval": 10,
         }
+
+
+def _megabytes(env: Mapping[str, str], name: str, default: int, wrong: list[str]) -> int:
+    """A size in bytes; the setting is in megabytes (of 1024 × 1024 bytes)."""
+    value = env.get(name, str(default))
+    if not value.isdigit() or not 1 <= int(value) <= 100_000_000:
+        wrong.append(f"{name} must be a whole number of megabytes, 1 to 100000000")
+        return 0
+    return int(value) * MEGABYTE
 
 
 def _as_role(owner: URL | None, role: str, key: bytes) -> URL:

@@ -62,10 +62,12 @@ class ShownCredential:
 class IdempotentRequest:
     """A request with an Idempotency-Key; `kept` is the answer stored under it, if there is one.
 
-    `was_refused` remembers that an earlier try at its transaction was.
+    `form` stands for the body where that is a form with a file. `was_refused` remembers that an
+    earlier try at its transaction was.
     """
 
     key: str
+    form: bytes | None = None
     kept: Mapping[str, Any] | None = None
     was_refused: bool = False
 

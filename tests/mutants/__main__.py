@@ -15,6 +15,7 @@ from tests.mutants import (
     database,
     documents,
     drafting,
+    files,
     jobs,
     money,
     online,
@@ -44,6 +45,7 @@ PARTS = {
     "What invoices say": documents.MUTANTS,
     "Work": work.MUTANTS,
     "Conversations": conversations.MUTANTS,
+    "Files and events": files.MUTANTS,
     "The API": access.MUTANTS,
     "People and access": people.MUTANTS,
 }

@@ -180,9 +180,9 @@ class Api:
             answer: TestResponse = self.app.test_client().open(
                 path, method=method, data=data, headers=sent
             )
-            return Answer(
-                answer.status_code, CaseInsensitiveDict(answer.headers.items()), answer.get_data()
-            )
+            content = answer.get_data()
+            answer.close()  # as a server does, whatever was read
+            return Answer(answer.status_code, CaseInsensitiveDict(answer.headers.items()), content)
         real = self.session.request(
             method, self.base_url + path, data=data, headers=sent, timeout=40,
             allow_redirects=False,

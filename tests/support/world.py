@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.support.bank import entries, imported
 from tests.support.billing import ready_to_bill
+from tests.support.forms import uploaded
 from tests.support.logins import client_at, log_in
 from tests.support.tenants import Api, Tenant
 from webapp.services.identity.accounts import create_user
@@ -125,6 +126,10 @@ def populate(tenant: Tenant, api: Api, word: str = CANARY) -> World:
     talk = f"/api/projects/{project_id}/conversations/{conversation_id}"
     assert api.put(f"{talk}/messages/{message['id']}", {"content": f"{word} text"}).status == 200
     api.made(f"{talk}/read")
+    file = uploaded(api, name=f"{word}.pdf", project_id=project_id, visible_to_client="true")
+    asked = {"decision": "changes_requested", "comment": f"{word} comment"}
+    api.made(f"/api/files/{file['id']}/approve", asked)
+    [file_version] = api.get(f"/api/files/{file['id']}/versions").json["data"]
     tenant.run_jobs()
     ids = {
         "api_key_id": key["id"],
@@ -156,6 +161,8 @@ def populate(tenant: Tenant, api: Api, word: str = CANARY) -> World:
         "bank_statement_id": statement["id"],
         "bank_entry_id": entry["id"],
         "draft_invoice_id": draft["id"],
+        "file_id": file["id"],
+        "file_version_id": file_version["id"],
         "job_id": accepted["job"]["id"],
         "waiting_proposal_id": waiting["id"],
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from webapp.api import health, metrics
-from webapp.api.activity import timeline
+from webapp.api.activity import events, timeline
 from webapp.api.billing import (
     audit,
     bank_entries,
@@ -23,6 +23,7 @@ from webapp.api.conversations import conversations, messages
 from webapp.api.crm import companies, contacts, deals
 from webapp.api.engagements import contracts as engagement_contracts
 from webapp.api.engagements import custom_fields, engagements
+from webapp.api.files import files
 from webapp.api.framework.openapi import make_api
 from webapp.api.identity import (
     api_keys,
@@ -45,13 +46,13 @@ from webapp.api.sales import (
 )
 
 RESOURCES = (
-    engagements, timeline, projects, conversations, messages, proposals, signing_links,
+    engagements, timeline, events, projects, conversations, messages, proposals, signing_links,
     contract_links,
     verification, orders, companies, contacts, deals, services, jobs,
     organization, invoices, payments, credit_notes, schedules, reports,
     milestones, tasks, project_templates, dashboard, contracts, engagement_contracts,
     custom_fields, time_entries, bank_statements, bank_entries,
-    online_payments, audit,
+    online_payments, audit, files,
     api_keys, audit_log, members, sessions, invitations, password_resets,
 )  # fmt: skip
 
@@ -67,5 +68,6 @@ def init_api(app: Flask) -> None:
     api.register_blueprint(invitations.public_blueprint)
     api.register_blueprint(messages.revision_blueprint)
     api.register_blueprint(messages.engagement_blueprint)
+    api.register_blueprint(files.version_blueprint)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)

@@ -17,10 +17,16 @@ from flask import Flask, Response, g, json, render_template, request
 from marshmallow import ValidationError
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, TooManyRequests
+from werkzeug.exceptions import (
+    HTTPException,
+    MethodNotAllowed,
+    RequestedRangeNotSatisfiable,
+    TooManyRequests,
+)
 
 from webapp.extensions import limiter
 from webapp.services.common import exceptions as domain
+from webapp.services.files.contents import InsufficientStorage
 
 log = structlog.get_logger(__name__)
 
@@ -34,12 +40,14 @@ STATUS: dict[type[domain.DomainError], int] = {
     domain.IdempotencyKeyReused: 422,
     domain.Invalid: 422,
     domain.Unavailable: 503,
+    InsufficientStorage: 507,
 }
 TITLES = {
     400: "Bad request", 401: "Not authenticated", 403: "Not allowed", 404: "Not found",
     405: "Method not allowed", 409: "Conflict", 410: "Gone", 412: "Precondition failed",
-    413: "Body too large", 415: "Unsupported media type", 422: "Invalid input",
-    429: "Too many requests", 500: "Internal error", 503: "Unavailable",
+    413: "Body too large", 415: "Unsupported media type", 416: "Range not satisfiable",
+    422: "Invalid input", 429: "Too many requests", 500: "Internal error", 503: "Unavailable",
+    507: "Insufficient storage",
 }  # fmt: skip
 RETRY_SECONDS = 2
 
@@ -122,6 +130,8 @@ def from_http(error: HTTPException) -> Response:
     response = problem(error.code, error.description or "")
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    if isinstance(error, RequestedRangeNotSatisfiable):
+        response.headers["Content-Range"] = f"{error.units} */{error.length}"
     return response
 
 

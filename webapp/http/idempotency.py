@@ -21,6 +21,7 @@ from models.db.transactions import ANSWER_LIFETIME
 from webapp.core.transaction import RunAgain
 from webapp.http.responses import ApiResponse
 from webapp.services.common.exceptions import DomainError, IdempotencyKeyReused, Invalid
+from webapp.services.files.contents import Upload
 
 HEADER = "Idempotency-Key"
 MAX_LENGTH = 255
@@ -28,14 +29,17 @@ MAX_LENGTH = 255
 REPLAYED = "Idempotent-Replayed"
 
 
-def idempotent_request() -> IdempotentRequest | None:
-    """The request's key, if it has one. Raises Invalid naming the header for a malformed one."""
+def idempotent_request(form: Mapping[str, Any] | None = None) -> IdempotentRequest | None:
+    """The request's key, if it has one. Raises Invalid naming the header for a malformed one.
+
+    Of a form with a file `form` has the fields: the body is not in memory.
+    """
     key = request.headers.get(HEADER)
     if key is None:
         return None
     if not 1 <= len(key) <= MAX_LENGTH or not key.isascii() or not key.isprintable():
         raise Invalid({HEADER: [f"Send 1 to {MAX_LENGTH} printable ASCII characters."]})
-    return IdempotentRequest(key)
+    return IdempotentRequest(key, form=None if form is None else _form_as_bytes(form))
 
 
 def with_idempotency(context: TenantContext, work: Callable[[], ApiResponse]) -> ApiResponse:
@@ -50,7 +54,7 @@ def with_idempotency(context: TenantContext, work: Callable[[], ApiResponse]) ->
     request_with_key = context.idempotency
     if request_with_key is None:
         return work()
-    fingerprint = _fingerprint()
+    fingerprint = _fingerprint(request_with_key)
     if request_with_key.kept is not None:
         return _kept_answer(request_with_key.kept, fingerprint)
     try:
@@ -112,9 +116,20 @@ def _kept_values(key: str, answer: ApiResponse) -> dict[str, Any]:
     }
 
 
-def _fingerprint() -> bytes:
+def _form_as_bytes(form: Mapping[str, Any]) -> bytes:
+    """A form's fields by name; a file is told by its name and its digest."""
+    told = {
+        name: [value.name, value.sha256] if isinstance(value, Upload) else value
+        for name, value in form.items()
+    }
+    return orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
+
+
+def _fingerprint(request_with_key: IdempotentRequest) -> bytes:
     what = hashlib.sha256()
     address = f"{request.environ['PATH_INFO']}?{request.environ.get('QUERY_STRING', '')}"
-    for part in (request.method.encode(), address.encode("latin-1"), request.get_data()):
+    sent = request_with_key.form
+    body = request.get_data() if sent is None else sent
+    for part in (request.method.encode(), address.encode("latin-1"), body):
         what.update(len(part).to_bytes(8, "big") + part)
     return what.digest()

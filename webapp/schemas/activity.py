@@ -31,7 +31,9 @@ class EventState(fields.String):
 
 
 class ActivityEventOut(Output):
-    """One thing that happened. `action` reads `source:subject:action`."""
+    """One thing that happened. `action` reads `source:subject:action`; `position` is where it
+    stands among the organization's events.
+    """
 
     id = fields.UUID()
     type = fields.String()
@@ -43,4 +45,5 @@ class ActivityEventOut(Output):
     from_ = EventState(data_key="from", attribute="from_state", allow_none=True)
     to = EventState(attribute="to_state", allow_none=True)
     metadata = fields.Dict()
+    position = fields.Integer(allow_none=True)
     occurred_at = Moment()

@@ -20,6 +20,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from tests.support.bank import entries, imported
 from tests.support.billing import Billing, ready_to_bill
+from tests.support.forms import send_file
 from tests.support.tenants import Api, Tenant, a_proposal
 from tests.support.world import World, populate
 
@@ -134,6 +135,11 @@ def test_what_is_shown_as_a_body_to_send_is_accepted(app: Flask) -> None:
         if operation["operationId"] == "return_project":
             tested = {"name": "x", "engagement_id": ids["engagement_id"], "phase": "Testing"}
             ids["project_id"] = api.made("/api/projects", tested)["id"]
+        if "multipart/form-data" in operation["requestBody"]["content"]:
+            answer = send_file(api, path.format(**ids), **of_form(operation, ids))
+            if answer.status >= 400:
+                refused.append((name, answer.text))
+            continue
         content = operation["requestBody"]["content"]["application/json"]
         body = with_ids(content["example"], ids)
         if "email" in body:
@@ -149,6 +155,12 @@ def test_what_is_shown_as_a_body_to_send_is_accepted(app: Flask) -> None:
         if answer.status >= 400:
             refused.append((name, answer.text))
     assert refused == []
+
+
+def of_form(operation: dict[str, Any], ids: dict[str, str]) -> dict[str, str]:
+    """The fields of a form beside its file."""
+    shape = operation["requestBody"]["content"]["multipart/form-data"]["schema"]["$ref"]
+    return {"engagement_id": ids["engagement_id"]} if shape.endswith("/FileCreate") else {}
 
 
 def with_ids(example: Any, ids: dict[str, str]) -> Any:

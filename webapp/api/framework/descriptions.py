@@ -26,8 +26,9 @@ Failure = type[domain.DomainError]
 REFUSED_BY_FORM = {
     400: "The body is missing, or not JSON where that is asked for.",
     404: "An id in the path is not a UUID.",
-    413: "The body is larger than 1 MiB.",
+    413: "The body is larger than 1 MiB; a form with a file, than the setting FILE_MAX_MB.",
     415: "The body is not of a type that is accepted here.",
+    416: "The range is not within the file.",
     429: "Too many requests from this address; wait for Retry-After.",
 }
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
@@ -76,6 +77,8 @@ def complete(description: Json, operation: Operation, path: str, responses: Json
             answer["headers"] = headers
     if operation.has_etag and operation.method == "GET":
         answers["304"] = {"description": "It is still what If-None-Match names."}
+    if operation.has_ranges:
+        answers["206"] = {**answers["200"], "description": "The part that Range names."}
     for status, failures in errors(operation, path).items():
         name = "-".join([str(status), *(failure.__name__ for failure in failures)])
         responses.setdefault(name, _error(status, failures))
@@ -100,6 +103,7 @@ def errors(operation: Operation, path: str) -> dict[int, Sequence[Failure]]:
         if failure not in of_status:
             of_status.append(failure)
     by_form = [400, 413, 415] if operation.body is not None or operation.upload else []
+    by_form += [416] if operation.has_ranges else []
     by_form += [429] if operation.credential in (None, signing_link_context) else []
     return dict(sorted({**found, **dict.fromkeys(by_form, ())}.items()))
 
@@ -187,6 +191,8 @@ def _headers_sent(operation: Operation) -> Iterator[Json]:
         )
     if operation.has_etag and operation.method == "GET":
         yield _header("If-None-Match", "The ETag the caller has; 304 when it is still the same.")
+    if operation.has_ranges:
+        yield _header("Range", "A part of it, such as `bytes=0-1023`; the answer is 206 then.")
     if operation.waits:
         yield _header(
             "Prefer",

@@ -25,11 +25,13 @@ from webapp.auth.guard import checked, read_in
 from webapp.core.transaction import in_transaction
 from webapp.http.idempotency import idempotent_request, with_idempotency
 from webapp.http.responses import ApiResponse, expected_row_versions
+from webapp.http.uploads import FORM_TYPE, received_form
 from webapp.services.common.exceptions import DomainError, StaleVersion
 
 Function = Callable[..., Any]
 AfterCommit = Callable[[ApiResponse], ApiResponse]
 Credential = Callable[[str], TenantContext]
+Form = Mapping[str, Any]
 
 
 class StrictParser(FlaskParser):
@@ -65,6 +67,8 @@ class Operation:
     answers: Mapping[int, type[Schema] | None]
     errors: tuple[type[DomainError], ...]
     after_commit: AfterCommit | None
+    takes_file: bool  # the body is a form with a file, not JSON
+    has_ranges: bool  # the answer can be asked for in parts
 
     def respond(self, path: Mapping[str, Any]) -> Response:
         """Answer a request to the path with these ids.
@@ -77,6 +81,10 @@ class Operation:
         context = self.credential(self.permission)
         if self.method == "GET":
             result = read_in(context, lambda: self.answer(path))
+        elif self.takes_file:
+            # The bytes are there before the transaction begins: a slow client holds none.
+            with received_form(context) as form:
+                result = self.write(context, path, form)
         else:
             result = self.write(context, path)
         if self.after_commit is not None:
@@ -84,26 +92,31 @@ class Operation:
                 result = self.after_commit(result)
         return result.response()
 
-    def write(self, context: TenantContext, path: Mapping[str, Any]) -> ApiResponse:
+    def write(
+        self, context: TenantContext, path: Mapping[str, Any], form: Form | None = None
+    ) -> ApiResponse:
         """The answer, committed; or the one kept under the request's Idempotency-Key."""
         if self.method == "POST":
-            context.idempotency = idempotent_request()
-        return in_transaction(context, lambda: with_idempotency(context, lambda: self.answer(path)))
+            context.idempotency = idempotent_request(form)
+        return in_transaction(
+            context, lambda: with_idempotency(context, lambda: self.answer(path, form))
+        )
 
-    def answer(self, path: Mapping[str, Any]) -> ApiResponse:
+    def answer(self, path: Mapping[str, Any], form: Form | None = None) -> ApiResponse:
         """What the function makes of the checked request."""
-        result = self.call(self.arguments(path))
+        result = self.call(self.arguments(path, form))
         if isinstance(result, ApiResponse):
             return result
         data = self.out.dump(result) if self.out is not None else None
         row_version = result.get("row_version") if isinstance(result, dict) else None
         return ApiResponse(self.status, data, row_version=row_version)
 
-    def arguments(self, path: Mapping[str, Any]) -> dict[str, Any]:
+    def arguments(self, path: Mapping[str, Any], form: Form | None = None) -> dict[str, Any]:
         """The path's ids, `body` and `query` once they are checked. Raises ValidationError."""
         given = dict(path)
         if self.body is not None:
-            given["body"] = self.body.load(json_body(self.body_required))
+            sent = json_body(self.body_required) if form is None else form
+            given["body"] = self.body.load(sent)
         if self.upload:
             given["upload"] = uploaded(self.upload)
         if self.query is not None:
@@ -165,6 +178,8 @@ class ApiBlueprint(Blueprint):
         answers: Mapping[int, type[Schema] | None] | None = None,
         errors: tuple[type[DomainError], ...] = (),
         after_commit: AfterCommit | None = None,
+        takes_file: bool = False,
+        has_ranges: bool = False,
     ) -> Callable[[Function], Function]:
         """Register the decorated function as one operation; its docstring is the summary.
 
@@ -174,7 +189,8 @@ class ApiBlueprint(Blueprint):
 
         What it takes: `body` and `query` are the schemas of what is sent; without
         `body_required` an empty body counts as `{}`. `upload` are the types of a file that is the
-        whole body instead, given to the function as an Upload. `if_match` says that the function
+        whole body instead, given to the function as an Upload; with `takes_file` the body is a form
+        whose `file` is in the store when the function gets it. `if_match` says that the function
         takes the row version the caller has seen, as `expected_row_version`.
 
         What it answers: the function is called with the path's ids, `body=` and `query=` inside
@@ -182,7 +198,8 @@ class ApiBlueprint(Blueprint):
         or data for `out`, answered with `status`. `content_type` is that of an answer in bytes.
         `after_commit` runs after the commit, on a fresh answer and on a replayed one.
 
-        What only the document needs: `has_etag` (the answer carries one), `waits` (it heeds
+        What only the document needs: `has_etag` (the answer carries one), `has_ranges` (parts of it
+        can be asked for), `waits` (it heeds
         `Prefer`), `answers` (the schemas of other statuses), and `errors` (what the service
         raises beyond that which every operation of its form can).
         """
@@ -211,6 +228,8 @@ class ApiBlueprint(Blueprint):
                 answers=answers or {},
                 errors=errors,
                 after_commit=after_commit,
+                takes_file=takes_file,
+                has_ranges=has_ranges,
             )
             self._add(rule, operation)
             return function
@@ -239,7 +258,9 @@ class ApiBlueprint(Blueprint):
         def documented() -> None: ...
 
         notes: Any = documented
-        if operation.body is not None:
+        if operation.body is not None and operation.takes_file:
+            notes = self.arguments(operation.body, location="form", content_type=FORM_TYPE)(notes)
+        elif operation.body is not None:
             notes = self.arguments(operation.body, required=operation.body_required)(notes)
         if operation.query is not None:
             notes = self.arguments(operation.query, location="query")(notes)

@@ -7,13 +7,14 @@ one record are ordered by its row version, which was taken under its lock.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CompoundSelect, select, text, union
 
 from models.activity import ActivityEvent
-from models.db.base import TenantRecord, db
+from models.db.base import TenantRecord, db, uuid7
 from models.db.queries import bound
 from models.db.tenancy import current_organization_id, current_principal
 from models.engagements import Engagement, EngagementContract
@@ -62,28 +63,53 @@ def record_activity(
     )
 
 
+# The stream's row is held until the commit: no event becomes visible after a later one.
 _RECORD = text(
-    """INSERT INTO activity_events (organization_id, id, engagement_id, type, action, entity_type,
-              entity_id, entity_version, actor, from_state, to_state, metadata, occurred_at)
+    """WITH asked AS (
+         SELECT j.*, row_number() OVER (ORDER BY j.seq) AS n FROM jobs j
+         WHERE j.organization_id = :organization_id AND j.id = ANY(:ids)),
+       stream AS (
+         INSERT INTO event_streams AS s (organization_id, id, last_position)
+         SELECT :organization_id, :stream_id, count(*) FROM asked HAVING count(*) > 0
+         ON CONFLICT (organization_id) DO UPDATE
+             SET last_position = s.last_position + excluded.last_position
+         RETURNING last_position - (SELECT count(*) FROM asked) AS before)
+       INSERT INTO activity_events (organization_id, id, engagement_id, type, action, entity_type,
+              entity_id, entity_version, actor, from_state, to_state, metadata, occurred_at,
+              position)
        SELECT j.organization_id, j.id, e.id, j.payload->>'type', j.payload->>'action',
               j.payload->>'entity_type', (j.payload->>'entity_id')::uuid,
               (j.payload->>'entity_version')::int, j.payload->'actor', j.payload->>'from',
-              j.payload->>'to', j.payload->'metadata', j.created_at
-       FROM jobs j
+              j.payload->>'to', j.payload->'metadata', j.created_at, stream.before + j.n
+       FROM asked j CROSS JOIN stream
        LEFT JOIN engagements e ON e.organization_id = j.organization_id
             AND e.id = (j.payload->>'engagement_id')::uuid
-       WHERE j.organization_id = :organization_id AND j.id = ANY(:ids)
-       ON CONFLICT DO NOTHING RETURNING engagement_id"""
+       ON CONFLICT DO NOTHING RETURNING id, engagement_id"""
 )
 
 
-def write_events(job_ids: Sequence[UUID]) -> set[UUID]:
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The events that were written now, and the engagements on whose timelines they are."""
+
+    ids: list[UUID]
+    engagement_ids: set[UUID]
+
+
+def write_events(job_ids: Sequence[UUID]) -> Written:
     """Write the events that these jobs ask for, in one statement; a second time changes nothing.
 
-    Returns the engagements on whose timelines they are.
+    Each gets the organization's next position (rulings.md, *Events*).
     """
-    values = {"organization_id": current_organization_id(), "ids": list(job_ids)}
-    return {id_ for id_ in db.session.scalars(_RECORD, values) if id_ is not None}
+    values = {
+        "organization_id": current_organization_id(),
+        "ids": list(job_ids),
+        "stream_id": uuid7(),
+    }
+    rows = db.session.execute(_RECORD, values).all()
+    return Written(
+        [row.id for row in rows], {row.engagement_id for row in rows if row.engagement_id}
+    )
 
 
 _ENGAGEMENT_ID = bound("engagement_id", Engagement.id.type)

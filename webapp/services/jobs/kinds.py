@@ -125,6 +125,8 @@ KINDS: dict[str, JobKind] = {
         JobKind("deletion.purge", "bulk"),
         JobKind("jobs.prune", "bulk"),
         JobKind("billing.audit_money", "bulk"),
+        JobKind("files.sweep", "bulk"),
+        JobKind("files.check", "bulk"),
         JobKind("engagements.sweep_health", "bulk"),
         JobKind("identity.hand_over", "bulk"),
     )

@@ -49,7 +49,7 @@ from models.engagements import (
     EngagementHealth,
     EngagementHealthChange,
 )
-from models.files import FileObject
+from models.files import FileObject, FileVersion
 from models.identity import Credential, LoginSession, Membership
 from models.payments import (
     BillingDocument,
@@ -266,6 +266,7 @@ RULES = (
     ),
     Rule(
         FileObject,
+        below=(below(FileVersion.file_id),),
         kept=or_(_went_with_engagement(FileObject), _on_hold(_Held.id == FileObject.engagement_id)),
     ),
     Rule(
@@ -288,6 +289,7 @@ RULES = (
             below(EngagementHealth.engagement_id),
             below(EngagementHealthChange.engagement_id),
             below(PortalAccess.engagement_id),
+            below(FileVersion.file_id, of=FileObject.engagement_id),
             below(FileObject.engagement_id),
             *_of_projects(_ids(Project.engagement_id)),
             below(Project.engagement_id),

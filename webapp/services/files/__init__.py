@@ -1,0 +1,1 @@
+"""Files: what is stored for an engagement, in versions, and what the client decided on them."""
