@@ -28,7 +28,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from models.db.base import Base, TenantRecord, belongs_to
 
 # From the most urgent to the least; what they mean: webapp/services/jobs/kinds.py.
-LANES = ("signature", "short", "document", "outside", "bulk")
+LANES = ("signature", "short", "document", "outside", "webhook", "bulk")
 JOB_STATES = ("ready", "running", "done", "dead", "cancelled")
 MAX_ATTEMPTS = 8
 
@@ -65,7 +65,8 @@ class Job(TenantRecord):
             name="attempts_range",
         ),
         CheckConstraint(
-            "lane IN ('signature', 'short', 'document', 'outside', 'bulk')", name="lane_known"
+            "lane IN ('signature', 'short', 'document', 'outside', 'webhook', 'bulk')",
+            name="lane_known",
         ),
         # Whose turn it is in a lane, and how long the oldest has been due.
         Index(

@@ -199,3 +199,11 @@ MACHINES = {
         BANK_ENTRY,
     )
 }  # fmt: skip
+
+
+def state_label(entity_type: str, event_type: str, slug: str | None) -> str | None:
+    """A state that an event tells of, by its label, as the record itself shows it."""
+    machine = MACHINES.get("phase" if event_type == "phase_changed" else entity_type)
+    if slug is None or machine is None or slug not in machine.states:
+        return slug
+    return machine.label(slug)

@@ -13,6 +13,7 @@ from tasks import (
     identity,
     jobs,
     sales,
+    webhooks,
 )
 from tasks.runtime import lanes
 
@@ -27,4 +28,5 @@ __all__ = [
     "jobs",
     "lanes",
     "sales",
+    "webhooks",
 ]

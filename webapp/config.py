@@ -52,6 +52,7 @@ class Settings:
     stripe_api_key: str | None = field(default=None, repr=False)
     stripe_webhook_secret: str | None = field(default=None, repr=False)
     stripe_api_url: str = STRIPE_API_URL
+    webhooks_allow_loopback: bool = False
     files_dir: Path = Path("var/files")
     file_max_bytes: int = DEFAULT_FILE_MAX_MB * MEGABYTE
     files_quota_bytes: int = DEFAULT_FILES_QUOTA_MB * MEGABYTE
@@ -89,6 +90,9 @@ class Settings:
         rate_limits = env.get("RATE_LIMITS", "on")
         if rate_limits not in ("on", "off"):
             wrong.append("RATE_LIMITS must be on or off")
+        loopback = env.get("WEBHOOKS_ALLOW_LOOPBACK", "off")
+        if loopback not in ("on", "off"):
+            wrong.append("WEBHOOKS_ALLOW_LOOPBACK must be on or off")
         proxies = env.get("TRUSTED_PROXIES", "0")
         if not proxies.isdigit() or int(proxies) > 10:
             wrong.append("TRUSTED_PROXIES must be the number of proxies in front, 0 to 10")
@@ -125,6 +129,7 @@ class Settings:
             files_dir=Path(files_dir).resolve() if files_dir else var_dir / "files",
             file_max_bytes=file_max,
             files_quota_bytes=files_quota,
+            webhooks_allow_loopback=loopback == "on",
             smtp_url=env.get("SMTP_URL") or None,
             mail_from=env.get("MAIL_FROM", "Service Engine X <no-reply@localhost>"),
             web_threads=int(threads),

@@ -69,6 +69,7 @@ ENTRIES = (
     ),
     Entry("deletion.purge", 24 * 3600, EVERYBODY),
     Entry("billing.audit_money", 24 * 3600, EVERYBODY),
+    Entry("webhooks.prune", 24 * 3600, EVERYBODY),
     Entry("files.sweep", 24 * 3600, EVERYBODY),
     Entry("files.check", 24 * 3600, EVERYBODY),
     Entry(

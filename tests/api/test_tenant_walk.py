@@ -32,6 +32,7 @@ BODIES: dict[str, Any] = {
     "write_off_invoice": {"reason": "x"},
     "return_project": {"reason": "x"},
     "move_task": {"position": 0},
+    "update_webhook": {"description": "x"},
     "update_milestone": {"name": "x"},
     "update_time_entry": {"note": "x"},
     "rotate_api_key": {},

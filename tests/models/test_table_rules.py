@@ -23,6 +23,7 @@ from models import (
     billing,
     catalog,
     engagements,
+    files,
     identity,
     jobs,
     online_payments,
@@ -89,6 +90,8 @@ VOCABULARIES = {
     ("checkout_sessions", "status"): online_payments.CHECKOUT_STATES,
     ("bank_statements", "format"): banking.STATEMENT_FORMATS,
     ("bank_entries", "direction"): banking.DIRECTIONS,
+    ("webhook_endpoints", "audience"): webhooks.AUDIENCES,
+    ("file_versions", "decision"): files.DECISIONS,
 }
 
 
@@ -312,6 +315,9 @@ GUARDS = [
     ("engagement_contracts", ("engagement_id", "contract_id")),
     ("engagement_health", ("engagement_id",)),
     ("webhook_deliveries", ("endpoint_id", "event_id")),
+    ("webhook_attempts", ("delivery_id", "n")),
+    ("file_versions", ("file_id", "number")),
+    ("stored_contents", ("sha256",)),
     ("custom_field_definitions", ("entity_type", "key")),
     ("number_series", ("series",)),
     ("proposals", ("number",)),
@@ -357,6 +363,8 @@ ON_DELETE = {
     ("invoices", "engagement_id"): "CASCADE",
     ("invoice_schedules", "engagement_id"): "CASCADE",
     ("file_objects", "engagement_id"): "CASCADE",
+    ("file_versions", "file_id"): "CASCADE",
+    ("file_versions", "content_id"): "NO ACTION",
     ("activity_events", "engagement_id"): "CASCADE",
     ("portal_accesses", "engagement_id"): "CASCADE",
     ("signatures", "proposal_id"): "NO ACTION",

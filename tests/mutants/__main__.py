@@ -22,6 +22,7 @@ from tests.mutants import (
     patience,
     people,
     rules,
+    webhooks,
     work,
 )
 from tests.mutants.model import Mutant
@@ -46,6 +47,7 @@ PARTS = {
     "Work": work.MUTANTS,
     "Conversations": conversations.MUTANTS,
     "Files and events": files.MUTANTS,
+    "Webhooks": webhooks.MUTANTS,
     "The API": access.MUTANTS,
     "People and access": people.MUTANTS,
 }

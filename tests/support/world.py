@@ -130,6 +130,10 @@ def populate(tenant: Tenant, api: Api, word: str = CANARY) -> World:
     asked = {"decision": "changes_requested", "comment": f"{word} comment"}
     api.made(f"/api/files/{file['id']}/approve", asked)
     [file_version] = api.get(f"/api/files/{file['id']}/versions").json["data"]
+    # Nobody is there: its first try fails at once, and it waits for the next.
+    hook = {"url": f"https://{word}.invalid/", "description": word, "event_types": ["deal.created"]}
+    webhook = api.made("/api/webhooks", hook)
+    delivery = api.made(f"/api/webhooks/{webhook['id']}/test")
     tenant.run_jobs()
     ids = {
         "api_key_id": key["id"],
@@ -163,6 +167,8 @@ def populate(tenant: Tenant, api: Api, word: str = CANARY) -> World:
         "draft_invoice_id": draft["id"],
         "file_id": file["id"],
         "file_version_id": file_version["id"],
+        "webhook_id": webhook["id"],
+        "webhook_delivery_id": delivery["id"],
         "job_id": accepted["job"]["id"],
         "waiting_proposal_id": waiting["id"],
     }

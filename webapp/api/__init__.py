@@ -44,6 +44,7 @@ from webapp.api.sales import (
     signing_links,
     verification,
 )
+from webapp.api.webhooks import webhooks
 
 RESOURCES = (
     engagements, timeline, events, projects, conversations, messages, proposals, signing_links,
@@ -52,7 +53,7 @@ RESOURCES = (
     organization, invoices, payments, credit_notes, schedules, reports,
     milestones, tasks, project_templates, dashboard, contracts, engagement_contracts,
     custom_fields, time_entries, bank_statements, bank_entries,
-    online_payments, audit, files,
+    online_payments, audit, files, webhooks,
     api_keys, audit_log, members, sessions, invitations, password_resets,
 )  # fmt: skip
 
@@ -68,6 +69,7 @@ def init_api(app: Flask) -> None:
     api.register_blueprint(invitations.public_blueprint)
     api.register_blueprint(messages.revision_blueprint)
     api.register_blueprint(messages.engagement_blueprint)
-    api.register_blueprint(files.version_blueprint)
+    for blueprint in (files.version_blueprint, *webhooks.BLUEPRINTS):
+        api.register_blueprint(blueprint)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)

@@ -16,7 +16,7 @@ MAX_CONSUMERS = 64
     metavar="LANE=N",
     help="How many processes take jobs of a lane, such as outside=4; 0 for none. May be repeated,"
     " and in WORKER_CONSUMERS stands between spaces. Default: signature=2 short=1 document=2"
-    " outside=2 bulk=1.",
+    " outside=2 webhook=2 bulk=1.",
 )
 def worker(given: tuple[str, ...]) -> None:
     """Do the jobs: processes for each lane, replaced when they end (any number may run)."""

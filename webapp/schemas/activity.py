@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import fields
 
-from models.states import MACHINES
+from models.states import state_label
 from webapp.schemas.common import Moment, Output
 
 
@@ -22,12 +22,7 @@ class EventState(fields.String):
     """A state the event tells of, by its label, as it stands on the record itself."""
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
-        of_phase = obj["type"] == "phase_changed"
-        machine = MACHINES.get("phase" if of_phase else obj["entity_type"])
-        if machine is not None and value in machine.states:
-            return machine.label(value)
-        text: str | None = super()._serialize(value, attr, obj, **kwargs)
-        return text
+        return state_label(obj["entity_type"], obj["type"], value)
 
 
 class ActivityEventOut(Output):

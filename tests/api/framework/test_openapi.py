@@ -31,12 +31,13 @@ EXAMPLES = {GenerationMode.POSITIVE: 2 * TIMES, GenerationMode.NEGATIVE: TIMES}
 # currency, a change change something, a reason its move, a message say something and name members,
 # and a client be given in words or by id, not both. Names of time zones and regions must be known,
 # digits check, hours and days be in order. A tax has a category and a rate that fit, amounts add up
-# to what they are for, a schedule has the fields of its kind, and a file is what it says. Any other
-# refusal is a defect.
+# to what they are for, a schedule has the fields of its kind, a file is what it says, and a webhook's
+# address one of a receiver. Any other refusal is a defect.
 BEYOND_SCHEMA = re.compile(
     r"(.*_id|cursor|body|currency|end_date|due_date|items|valid_until|custom_fields[.\[](?s:.*)|options|default"
     r"|client_company|contact|content|mentions|lost_reason"
     r"|service_until|late_fee\..*"
+    r"|url|event_types|entity_type"
     r"|timezone|holidays_region|tax_id|bank\.(iban|bic)|working_hours\..*|reminder_days"
     r"|(.*[._])?(rate|tax_rate|tax_category|discount)|(allocations\..*)?amount|allocations|lines"
     r"|hand_over_to|expires_at|scopes|allowed_ips\.\d+"

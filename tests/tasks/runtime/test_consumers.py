@@ -109,7 +109,7 @@ def test_a_job_that_takes_too_long_is_ended(limits: dict[str, object], status: i
         ("outsid=2", "no lane 'outsid'"),
         ("outside=many", "a whole number from 0 to 64"),
         ("outside=65", "a whole number from 0 to 64"),
-        ("signature=0 short=0 document=0 outside=0 bulk=0", "nothing to do"),
+        ("signature=0 short=0 document=0 outside=0 webhook=0 bulk=0", "nothing to do"),
     ],
 )
 def test_a_wrong_number_of_consumers_is_named(given: str, said: str) -> None:
@@ -119,7 +119,8 @@ def test_a_wrong_number_of_consumers_is_named(given: str, said: str) -> None:
 
 
 def test_a_lane_may_be_left_to_other_machines(own_stack: OwnStack) -> None:
-    own_stack.stack.env["WORKER_CONSUMERS"] = "signature=1 short=0 document=0 outside=1 bulk=0"
+    wanted = "signature=1 short=0 document=0 outside=1 webhook=0 bulk=0"
+    own_stack.stack.env["WORKER_CONSUMERS"] = wanted
     own_stack.stack.start("worker")
     pid = own_stack.stack.running["worker"].pid
     eventually(

@@ -70,8 +70,10 @@ def test_the_kinds_of_the_product_wait_where_they_cannot_hold_up_a_signature() -
             in_lane[kind.lane].add(kind.name)
     assert in_lane["signature"] == {"sales.fulfil_signature", "sales.fulfil_contract"}
     assert in_lane["document"] == {"sales.render_signed_document", "billing.render_document"}
+    assert in_lane["webhook"] == {"webhooks.deliver"}
     with_effect = {task.kind.name for task in TASKS.values() if task.effect is not None}
-    assert with_effect <= in_lane["outside"] | {name for name in with_effect if "test." in name}
+    outside = in_lane["outside"] | in_lane["webhook"]
+    assert with_effect <= outside | {name for name in with_effect if "test." in name}
 
 
 def test_the_job_that_has_been_due_the_longest_comes_first(tenant: Tenant) -> None:

@@ -151,7 +151,40 @@ def _draw(app: Flask) -> dict[str, Any]:
                     parameter |= {"style": "deepObject", "explode": True}
             complete(description, operation, path, components["responses"])
             add_examples(description, components["schemas"])
+    spec["webhooks"] = {"event": {"post": _EVENT}}
     return spec
+
+
+# What is sent to webhooks (rulings.md, *Webhooks*).
+_EVENT: dict[str, Any] = {
+    "operationId": "receive_event",
+    "summary": "Something happened",
+    "description": "Sent to each webhook that wants it, by Standard Webhooks. `type` is the kind of"
+    " record and what happened to it, such as `contract.signed`; `data` is the event as"
+    " `GET /api/events` has it, for the audience `clients` without `actor`, `action` and"
+    " `metadata`.",
+    "parameters": [
+        {"in": "header", "name": name, "required": True, "schema": {"type": "string"}}
+        for name in ("webhook-id", "webhook-timestamp", "webhook-signature")
+    ],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["type", "timestamp", "data"],
+                    "properties": {
+                        "type": {"type": "string", "examples": ["contract.signed"]},
+                        "timestamp": {"type": "string", "format": "date-time"},
+                        "data": {"$ref": "#/components/schemas/ActivityEventOut"},
+                    },
+                },
+            }
+        },
+    },
+    "responses": {"2XX": {"description": "It was taken; anything else is tried again."}},
+}
 
 
 @open_to_all("the description of the API tells nothing of any tenant")

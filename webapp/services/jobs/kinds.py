@@ -51,6 +51,7 @@ LANES: dict[str, Lane] = {
         Lane("short", aim=10, consumers=1, niceness=2, pause=0.25),
         Lane("document", aim=60, consumers=2, niceness=5, pause=0.25),
         Lane("outside", aim=60, consumers=2, niceness=5, pause=0.25),
+        Lane("webhook", aim=60, consumers=2, niceness=5, pause=0.25),
         Lane("bulk", aim=600, consumers=1, niceness=10, pause=0.25),
     )
 }
@@ -121,7 +122,18 @@ KINDS: dict[str, JobKind] = {
         JobKind("identity.mail_invitation", **_MAIL),
         JobKind("identity.mail_password_reset", **_MAIL),
         JobKind("identity.mail_password_changed", **_MAIL),
+        # Waits for receivers' servers, which nobody here has chosen: apart from all others.
+        JobKind(
+            "webhooks.deliver",
+            "webhook",
+            max_attempts=3,
+            first_pause=5,
+            longest_pause=6 * 3600,
+            patience=THREE_DAYS,
+        ),
+        JobKind("webhooks.mail_disabled", **_MAIL),
         # Much at a time, and nobody waits.
+        JobKind("webhooks.prune", "bulk"),
         JobKind("deletion.purge", "bulk"),
         JobKind("jobs.prune", "bulk"),
         JobKind("billing.audit_money", "bulk"),

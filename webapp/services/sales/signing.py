@@ -92,7 +92,7 @@ def _sign(proposal: Proposal, evidence: Evidence) -> Signed:
     # Their unique keys decide, before a job refers to them.
     insert_together([contract, signature] if is_new else [signature])
     if is_new:
-        record_activity(contract, "created")
+        record_activity(contract, "signed", to="signed")
     job_id = enqueue("sales.fulfil_signature", signature.id, {"signature_id": str(signature.id)})
     job = {"id": job_id, "kind": "sales.fulfil_signature", "state": "ready", "created_at": now()}
     return Signed(proposal.id, signature.id, job)
