@@ -53,6 +53,7 @@ class WebhookEndpoint(Versioned, TenantRecord):
     disabled_reason: Mapped[str | None]
     failure_count: Mapped[int] = mapped_column(server_default=text("0"), default=0)
     failing_since: Mapped[dt.datetime | None]
+    last_failed_at: Mapped[dt.datetime | None]
 
 
 class WebhookDelivery(TenantRecord):

@@ -56,6 +56,8 @@ def give_up(payload: dict[str, Any], reason: str) -> None:
 @job("webhooks.deliver", effect=send, undeliverable=give_up)
 def deliver_webhook(payload: dict[str, Any]) -> Letter | None:
     """Send one event to one endpoint."""
+    if sending.is_resting(UUID(payload["delivery_id"])):
+        raise Outage("Webhook: its receiver fails all the time; it waits.")
     return sending.letter_of(UUID(payload["delivery_id"]))
 
 
@@ -67,7 +69,7 @@ def mail_disabled(payload: dict[str, Any]) -> EmailMessage | None:
         return None
     return compose(
         "webhook_disabled",
-        f"{payload['webhook_id']}.{payload['user_id']}",
+        f"{payload['webhook_id']}.{payload['row_version']}.{payload['user_id']}",
         subject="A webhook was switched off",
         console_url=f"{current_app.config['SETTINGS'].base_url}/console",
         **facts,

@@ -31,7 +31,8 @@ ALTER TABLE webhook_endpoints
     ADD COLUMN previous_secret_until timestamptz,
     ADD COLUMN audience varchar(16) NOT NULL DEFAULT 'staff',
     ADD COLUMN disabled_reason text,
-    ADD COLUMN failing_since timestamptz"""
+    ADD COLUMN failing_since timestamptz,
+    ADD COLUMN last_failed_at timestamptz"""
 ENDPOINT_CHECKS = {
     "ck_webhook_endpoints_audience_known": "audience IN ('staff', 'clients')",
     "ck_webhook_endpoints_previous_secret_ends":
@@ -86,7 +87,7 @@ def downgrade() -> None:
     op.execute(
         "ALTER TABLE webhook_endpoints DROP COLUMN previous_secret,"
         " DROP COLUMN previous_secret_until, DROP COLUMN audience, DROP COLUMN disabled_reason,"
-        " DROP COLUMN failing_since"
+        " DROP COLUMN failing_since, DROP COLUMN last_failed_at"
     )
     # The policy of 0011 lets this transaction see the jobs of all organizations.
     op.execute("SELECT set_config('app.claims', 'on', true)")

@@ -115,6 +115,13 @@ MUTANTS: tuple[Mutant, ...] = (
         _webhooks("what_was_not_taken_is_tried_again_under_the_same_id"),
     ),
     without(
+        "the rest of a receiver that fails all the time",
+        "tasks/webhooks.py",
+        '    if sending.is_resting(UUID(payload["delivery_id"])):\n',
+        "    if False:\n",
+        _webhooks("a_receiver_that_fails_all_the_time_is_tried_once_a_minute"),
+    ),
+    without(
         "that a failing webhook is switched off",
         SENDING,
         "    elif for_long and endpoint.failure_count >= FEWEST_FAILURES:\n",

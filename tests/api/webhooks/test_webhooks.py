@@ -52,6 +52,14 @@ def try_again(tenant: Tenant) -> None:
     tenant.run_jobs()
 
 
+def rested(tenant: Tenant) -> None:
+    """Let the last failure be a while ago."""
+    tenant.rows(
+        "UPDATE webhook_endpoints SET last_failed_at = now() - interval '2 minutes'"
+        " WHERE organization_id = %(organization_id)s RETURNING id"
+    )
+
+
 def deliveries(api: Api, webhook: dict[str, Any], query: str = "") -> list[dict[str, Any]]:
     listed: list[dict[str, Any]] = api.get(f"{PATH}/{webhook['id']}/deliveries{query}").json["data"]
     return listed
@@ -230,8 +238,10 @@ def test_a_receiver_that_is_gone_or_fails_for_days_is_switched_off_and_its_owner
         "UPDATE webhook_endpoints SET failing_since = now() - interval '73 hours',"
         " failure_count = 8 WHERE organization_id = %(organization_id)s RETURNING id"
     )
+    rested(tenant)
     try_again(tenant)  # the ninth
     assert api.get(f"{PATH}/{webhook['id']}").json["is_active"] is True
+    rested(tenant)
     try_again(tenant)
     off = api.get(f"{PATH}/{webhook['id']}").json
     assert (off["is_active"], off["failure_count"]) == (False, 10)
@@ -251,6 +261,26 @@ def test_a_receiver_that_is_gone_or_fails_for_days_is_switched_off_and_its_owner
     tenant.run_jobs()
     assert api.get(f"{PATH}/{webhook['id']}").json["is_active"] is False
     assert whole(api, delivery)["state"] == "failed"
+
+
+def test_a_receiver_that_fails_all_the_time_is_tried_once_a_minute(
+    api: Api, tenant: Tenant, receiver: Receiver, webhook: dict[str, Any]
+) -> None:
+    """However much waits for it: each try at one that hangs takes others' time."""
+    receiver.answers = [500] * 20
+    for n in range(9):
+        deal(api, tenant, str(n))
+    assert len(receiver.received) == 5
+    try_again(tenant)
+    assert len(receiver.received) == 5
+    rested(tenant)
+    try_again(tenant)
+    assert len(receiver.received) == 6
+    receiver.answers = []
+    rested(tenant)
+    try_again(tenant)  # the first that is taken lets the others go
+    assert len({m.id for m in receiver.received}) == 9
+    assert deliveries(api, webhook, "?state=pending") == []
 
 
 def test_a_webhook_is_tried_out(

@@ -34,6 +34,8 @@ from webapp.services.webhooks.messages import (
 
 # How long every try at an endpoint has to have failed before it is switched off, and how many.
 FAILING_DAYS, FEWEST_FAILURES = 3, 10
+# After so many failures in a row an endpoint is tried once in so many seconds.
+PATIENT_FAILURES, PAUSE_SECONDS = 5, 60
 DELIVERY_DAYS = 30
 PRUNE_LIMIT = 1000
 ENDED = "The webhook was switched off before it could be delivered."
@@ -139,6 +141,29 @@ def letter_of(delivery_id: UUID) -> Letter | None:
     return Letter(organization_id, delivery_id, endpoint.url, body, headers)
 
 
+def is_resting(delivery_id: UUID) -> bool:
+    """Whether the delivery's endpoint fails all the time and was tried a moment ago.
+
+    Each try at a receiver that hangs takes others' time, so that not all that waits is tried.
+    """
+    found = db.session.scalar(
+        select(WebhookEndpoint.id)
+        .join(
+            WebhookDelivery,
+            (WebhookDelivery.organization_id == WebhookEndpoint.organization_id)
+            & (WebhookDelivery.endpoint_id == WebhookEndpoint.id),
+        )
+        .where(
+            WebhookDelivery.organization_id == current_organization_id(),
+            WebhookDelivery.id == delivery_id,
+            WebhookEndpoint.is_active,
+            WebhookEndpoint.failure_count >= PATIENT_FAILURES,
+            WebhookEndpoint.last_failed_at > func.now() - dt.timedelta(seconds=PAUSE_SECONDS),
+        )
+    )
+    return found is not None
+
+
 def record_attempt(delivery_id: UUID, outcome: Outcome) -> None:
     """Write down what came of a try, on the delivery and on its endpoint.
 
@@ -150,8 +175,9 @@ def record_attempt(delivery_id: UUID, outcome: Outcome) -> None:
     if delivery is None:
         return  # deleted with its endpoint meanwhile
     delivery.attempts += 1
-    delivery.response_status, delivery.response_excerpt = outcome.status, outcome.excerpt
-    delivery.error = outcome.error
+    if outcome.is_success or delivery.state != "delivered":  # a late one says nothing new
+        delivery.response_status, delivery.response_excerpt = outcome.status, outcome.excerpt
+        delivery.error = outcome.error
     told = {
         "milliseconds": outcome.milliseconds,
         "response_status": outcome.status,
@@ -170,6 +196,7 @@ def record_attempt(delivery_id: UUID, outcome: Outcome) -> None:
         return
     endpoint.failure_count += 1
     endpoint.failing_since = endpoint.failing_since or now()
+    endpoint.last_failed_at = now()
     for_long = now() - endpoint.failing_since > dt.timedelta(days=FAILING_DAYS)
     if outcome.is_gone:
         _switch_off(endpoint, "The receiver answered 410 Gone.")
@@ -204,7 +231,11 @@ def _switch_off(endpoint: WebhookEndpoint, reason: str) -> None:
         enqueue(
             "webhooks.mail_disabled",
             f"{endpoint.id}:{endpoint.row_version}:{user_id}",
-            {"webhook_id": str(endpoint.id), "user_id": str(user_id)},
+            {
+                "webhook_id": str(endpoint.id),
+                "user_id": str(user_id),
+                "row_version": endpoint.row_version,
+            },
         )
 
 
