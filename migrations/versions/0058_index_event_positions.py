@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from migrations.indexes import create_index_concurrently, drop_index_concurrently
 
-revision = "0054"
-down_revision = "0053"
+revision = "0058"
+down_revision = "0057"
 branch_labels = None
 depends_on = None
 

@@ -9,8 +9,8 @@ from alembic import op
 
 from migrations.tenancy import protect
 
-revision = "0052"
-down_revision = "0051"
+revision = "0056"
+down_revision = "0055"
 branch_labels = None
 depends_on = None
 

@@ -10,8 +10,8 @@ from alembic import op
 
 from migrations.tenancy import protect
 
-revision = "0053"
-down_revision = "0052"
+revision = "0057"
+down_revision = "0056"
 branch_labels = None
 depends_on = None
 
