@@ -8,6 +8,10 @@ TASKS = "webapp/services/projects/tasks.py"
 PHASES = "webapp/services/projects/phases.py"
 MILESTONES = "webapp/services/projects/milestones.py"
 
+DEALS = "webapp/services/crm/deals.py"
+FORECAST = "webapp/services/overview/forecast.py"
+
+_deals = "tests/api/crm/test_deals.py::test_{}".format
 _tasks = "tests/api/projects/test_tasks.py::test_{}".format
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -66,5 +70,26 @@ MUTANTS: tuple[Mutant, ...] = (
         '    if values.get("reached") and milestone.completed_at is not None:\n',
         "    if False:\n",
         _tasks("a_milestone_is_reached_and_its_tasks_stay_when_it_is_deleted"),
+    ),
+    without(
+        "that a deal is not lost without a reason",
+        DEALS,
+        '    if stage == "lost" and not gave_reason and',
+        "    if False and",
+        _deals("a_deal_is_not_lost_without_a_reason"),
+    ),
+    without(
+        "that a deal's age in its stage begins with the stage",
+        DEALS,
+        "        deal.stage_since = moment\n",
+        "",
+        _deals("a_deals_age_in_its_stage_begins_anew_with_each_stage"),
+    ),
+    without(
+        "that a forecast weighs a deal by its own probability",
+        FORECAST,
+        "coalesce(e.probability, s.probability)",
+        "s.probability",
+        _deals("a_forecast_weighs_each_stage_by_its_probability_and_a_deal_by_its_own"),
     ),
 )

@@ -25,7 +25,7 @@ from webapp.api.engagements import custom_fields, engagements
 from webapp.api.framework.openapi import make_api
 from webapp.api.identity import organization
 from webapp.api.jobs import jobs
-from webapp.api.overview import dashboard
+from webapp.api.overview import dashboard, forecast
 from webapp.api.projects import milestones, projects, tasks, time_entries
 from webapp.api.sales import (
     contract_links,
@@ -41,18 +41,4 @@ RESOURCES = (
     verification, orders, companies, contacts, deals, services, jobs,
     organization, invoices, payments, credit_notes, schedules, reports,
     milestones, tasks, project_templates, dashboard, contracts, engagement_contracts,
-    custom_fields, time_entries, bank_statements, bank_entries,
-    online_payments,
-)  # fmt: skip
-
-
-def init_api(app: Flask) -> None:
-    """Register every resource, and the document that describes them."""
-    api = make_api(app)
-    for module in RESOURCES:
-        api.register_blueprint(module.blueprint)
-    api.register_blueprint(tasks.project_blueprint)
-    api.register_blueprint(bank_entries.statement_blueprint)
-    api.register_blueprint(online_payments.webhook_blueprint)
-    app.register_blueprint(health.blueprint)
-    app.register_blueprint(metrics.blueprint)
+    forecast,
