@@ -34,6 +34,8 @@ BODIES: dict[str, Any] = {
     "update_custom_field": {"label": "x"},
     "apply_project_template": {"project_id": str(uuid4())},
     "preview_project_template": {"project_id": str(uuid4())},
+    "apply_engagement_template": {"target": "engagement"},
+    "preview_engagement_template": {"target": "proposal"},
     "pay_invoice": {"amount": "1.00"},
     "credit_invoice": {"reason": "x"},
     "allocate_payment": {"invoice_id": str(uuid4())},

@@ -11,6 +11,10 @@ MILESTONES = "webapp/services/projects/milestones.py"
 DEALS = "webapp/services/crm/deals.py"
 FORECAST = "webapp/services/overview/forecast.py"
 
+PACKAGES = "webapp/services/catalog/engagement_template_use.py"
+PREVIEWS = "webapp/services/common/previews.py"
+
+_packages = "tests/api/catalog/test_engagement_templates.py::test_{}".format
 _deals = "tests/api/crm/test_deals.py::test_{}".format
 _tasks = "tests/api/projects/test_tasks.py::test_{}".format
 
@@ -91,5 +95,40 @@ MUTANTS: tuple[Mutant, ...] = (
         "coalesce(e.probability, s.probability)",
         "s.probability",
         _deals("a_forecast_weighs_each_stage_by_its_probability_and_a_deal_by_its_own"),
+    ),
+    without(
+        "that a preview is taken back",
+        PREVIEWS,
+        "        savepoint.rollback()\n",
+        "        savepoint.commit()\n",
+        _packages("a_preview_shows_what_is_made_and_makes_nothing"),
+    ),
+    without(
+        "that a preview's jobs are taken back with it",
+        PREVIEWS,
+        "        context.jobs.rows.clear()\n",
+        "",
+        _packages("a_preview_shows_what_is_made_and_makes_nothing"),
+    ),
+    without(
+        "that a template with a deleted service is not applied",
+        "webapp/services/catalog/engagement_templates.py",
+        "                Service.deleted_at.is_(None),\n",
+        "",
+        _packages("a_template_with_a_deleted_service_is_not_applied"),
+    ),
+    without(
+        "that a proposal of a template needs the right to write proposals",
+        "webapp/api/catalog/engagement_templates.py",
+        '        demand(current_principal(), "sales:write")\n',
+        "        pass\n",
+        _packages("who_may_not_write_proposals_makes_none_of_a_template"),
+    ),
+    without(
+        "that a template opens the portal only where it says so",
+        PACKAGES,
+        "    if template.portal_access and engagement.contact_id is not None:\n",
+        "    if engagement.contact_id is not None:\n",
+        _packages("without_portal_access_the_contact_does_not_get_in"),
     ),
 )

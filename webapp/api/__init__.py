@@ -17,7 +17,7 @@ from webapp.api.billing import (
     reports,
     schedules,
 )
-from webapp.api.catalog import project_templates, services
+from webapp.api.catalog import engagement_templates, project_templates, services
 from webapp.api.conversations import conversations, messages
 from webapp.api.crm import companies, contacts, deals
 from webapp.api.engagements import contracts as engagement_contracts
@@ -41,4 +41,18 @@ RESOURCES = (
     verification, orders, companies, contacts, deals, services, jobs,
     organization, invoices, payments, credit_notes, schedules, reports,
     milestones, tasks, project_templates, dashboard, contracts, engagement_contracts,
-    forecast,
+    custom_fields, time_entries, bank_statements, bank_entries,
+    online_payments, forecast, engagement_templates,
+)  # fmt: skip
+
+
+def init_api(app: Flask) -> None:
+    """Register every resource, and the document that describes them."""
+    api = make_api(app)
+    for module in RESOURCES:
+        api.register_blueprint(module.blueprint)
+    api.register_blueprint(tasks.project_blueprint)
+    api.register_blueprint(bank_entries.statement_blueprint)
+    api.register_blueprint(online_payments.webhook_blueprint)
+    app.register_blueprint(health.blueprint)
+    app.register_blueprint(metrics.blueprint)

@@ -13,7 +13,9 @@ from models.engagements import HEALTH
 from models.states import ENGAGEMENT
 from webapp.api.framework.operations import ApiBlueprint
 from webapp.api.framework.resource import Resource
+from webapp.http.responses import ApiResponse
 from webapp.schemas.common import NAME_LENGTH, Day, Moment, PlainText, StateIn, reference
+from webapp.schemas.engagement_templates import EngagementTemplateOut, TemplateFromEngagement
 from webapp.schemas.engagements import (
     EngagementChange,
     EngagementCreate,
@@ -21,6 +23,8 @@ from webapp.schemas.engagements import (
     HealthOut,
     LegalHoldIn,
 )
+from webapp.services.catalog.engagement_template_capture import template_from_engagement
+from webapp.services.catalog.engagement_templates import ENGAGEMENT_TEMPLATES
 from webapp.services.common.exceptions import Conflict, InvalidTransition, NotFound
 from webapp.services.engagements import commands
 from webapp.services.engagements.health import health_of
@@ -101,3 +105,20 @@ engagements.action("restore", "Take a trashed engagement back", commands.restore
 def get_engagement_health(engagement_id: UUID) -> Mapping[str, Any]:
     """Tell how an engagement fares, since when and why"""
     return health_of(engagement_id)
+
+
+@blueprint.operation(
+    "POST",
+    "/<uuid:engagement_id>/template",
+    permission="catalog:write",
+    body=TemplateFromEngagement,
+    body_required=False,
+    out=EngagementTemplateOut,
+    status=201,
+    errors=(NotFound,),
+)
+def make_engagement_template(body: Mapping[str, Any], engagement_id: UUID) -> ApiResponse:
+    """Make an engagement template of what the engagement has"""
+    template = template_from_engagement(body, engagement_id)
+    made = EngagementTemplateOut().dump(ENGAGEMENT_TEMPLATES.get(template.id))
+    return ApiResponse(201, made, {"Location": f"/api/engagement-templates/{template.id}"})

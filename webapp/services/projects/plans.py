@@ -81,8 +81,8 @@ class Template:
         return made
 
 
-def planned(projects: Sequence[Project]) -> list[TenantRecord]:
-    """What each project's service's template adds to it, due from today on.
+def planned(projects: Sequence[Project], starts_on: dt.date | None = None) -> list[TenantRecord]:
+    """What each project's service's template adds to it, due from a day on, today by itself.
 
     Neither that nor the projects need be inserted yet.
     """
@@ -112,7 +112,9 @@ def planned(projects: Sequence[Project]) -> list[TenantRecord]:
         record
         for project in projects
         if project.service_id in template_of
-        for record in templates[template_of[project.service_id]].plan(project.id, today())
+        for record in templates[template_of[project.service_id]].plan(
+            project.id, starts_on or today()
+        )
     ]
 
 
