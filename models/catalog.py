@@ -30,18 +30,23 @@ MAX_DUE_OFFSET_DAYS = 36_500
 
 
 class ProjectTemplate(Versioned, SoftDeletable, TenantRecord):
-    """The plan a new project starts with: its milestones and tasks."""
+    """The plan a new project starts with: its milestones and tasks.
+
+    `phases` says by slug how many days after the start a phase is due, in their order.
+    """
 
     __tablename__ = "project_templates"
     noun = "project_template"
     __table_args__ = (
         not_blank(),
+        json_array("phases"),
         list_index("project_templates", live_only=True),
         purge_index("project_templates"),
     )
 
     name: Mapped[str] = mapped_column(String(255))
     description: Mapped[str | None]
+    phases: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
 
 
 class ProjectTemplateMilestone(TenantRecord):

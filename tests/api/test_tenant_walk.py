@@ -36,6 +36,8 @@ BODIES: dict[str, Any] = {
     "preview_project_template": {"project_id": str(uuid4())},
     "apply_engagement_template": {"target": "engagement"},
     "preview_engagement_template": {"target": "proposal"},
+    "reschedule_project": {"phase": 3, "days": 1},
+    "preview_reschedule_project": {"phase": 3, "days": 1},
     "pay_invoice": {"amount": "1.00"},
     "credit_invoice": {"reason": "x"},
     "allocate_payment": {"invoice_id": str(uuid4())},

@@ -6,6 +6,7 @@ from marshmallow import fields, validate
 
 from models.billing import SCHEDULE_KINDS
 from models.catalog import MAX_DUE_OFFSET_DAYS
+from models.states import PHASE
 from webapp.schemas.common import (
     NAME,
     Currency,
@@ -16,6 +17,8 @@ from webapp.schemas.common import (
     Money,
     Output,
     PlainText,
+    StateLabel,
+    StateNumber,
     WholeNumber,
     flag,
     name,
@@ -179,6 +182,14 @@ class MadeWork(Output):
     due_date = Day(allow_none=True)
 
 
+class MadePhase(Output):
+    """The day on which a phase is due to be over."""
+
+    phase = StateLabel(PHASE)
+    phase_id = StateNumber(PHASE)
+    due_date = Day()
+
+
 class MadeConversation(Output):
     id = fields.UUID(allow_none=True)
     subject = fields.String()
@@ -189,6 +200,7 @@ class MadeProject(Output):
     name = fields.String()
     service_id = fields.UUID(allow_none=True)
     start_date = Day()
+    phases = fields.List(fields.Nested(MadePhase))
     milestones = fields.List(fields.Nested(MadeWork))
     tasks = fields.List(fields.Nested(MadeWork))
     conversations = fields.List(fields.Nested(MadeConversation))

@@ -75,7 +75,6 @@ engagements.update(
     commands.update_engagement,
     errors=(InvalidTransition,),
 )
-engagements.delete("Close an engagement", commands.close_engagement, errors=(InvalidTransition,))
 engagements.action(
     "trash",
     "Trash an engagement with everything below it",
@@ -93,6 +92,28 @@ engagements.action(
     errors=(Conflict,),
 )
 engagements.action("restore", "Take a trashed engagement back", commands.restore_engagement)
+
+
+# So many draft invoices an answer without a body names; the list has all.
+LINKED_DRAFTS = 20
+
+
+@blueprint.operation(
+    "DELETE",
+    "/<uuid:engagement_id>",
+    permission="engagements:write",
+    status=204,
+    if_match=True,
+    errors=(InvalidTransition,),
+)
+def delete_engagement(*, expected_row_version: int | None, engagement_id: UUID) -> ApiResponse:
+    """Close an engagement; `Link` names its draft invoices"""
+    drafts = commands.close_engagement(engagement_id, expected_row_version=expected_row_version)
+    links = [
+        f'</api/invoices/{id_}>; rel="related"; title="draft invoice"'
+        for id_ in drafts[:LINKED_DRAFTS]
+    ]
+    return ApiResponse(204, headers={"Link": ", ".join(links)} if links else {})
 
 
 @blueprint.operation(

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from models.catalog import MAX_DUE_OFFSET_DAYS, EngagementTemplate
+from models.catalog import EngagementTemplate
 from models.conversations import Conversation
 from models.crm import ClientCompany, Contact, Deal
 from models.db.base import MAX_MONEY, TenantRecord, uuid7
@@ -20,7 +20,7 @@ from models.db.inserts import insert_together
 from models.db.tenancy import current_principal
 from models.engagements import Engagement
 from models.portal import PortalAccess
-from models.projects import Milestone, PhaseChange, Project, Task
+from models.projects import Milestone, PhaseChange, PhaseDueDate, Project, Task
 from models.states import PHASE
 from webapp.services.activity.events import record_activity
 from webapp.services.billing.numbers import no_numbers
@@ -36,7 +36,7 @@ from webapp.services.common.exceptions import Conflict, Invalid
 from webapp.services.common.previews import taken_back
 from webapp.services.common.writes import check_values, create, lock, now, today
 from webapp.services.custom_fields.defaults import defaults_of
-from webapp.services.projects.plans import planned
+from webapp.services.projects.plans import demand_start, planned
 from webapp.services.sales.drafting import create_proposal
 
 REFERENCES: dict[str, type[TenantRecord]] = {
@@ -46,7 +46,6 @@ REFERENCES: dict[str, type[TenantRecord]] = {
 }
 # So many of a schedule's invoices are told: a recurring one has no end.
 TOLD_INVOICES = 12
-_LAST_START = dt.date.max - dt.timedelta(days=MAX_DUE_OFFSET_DAYS)
 
 Lines = Sequence[Mapping[str, Any]]
 
@@ -142,8 +141,7 @@ def _engagement(
 ) -> dict[str, Any]:
     about = dict(about)
     starts_on = about.pop("starts_on", None) or today()
-    if starts_on > _LAST_START:
-        raise Invalid({"starts_on": ["This is too far away."]})
+    demand_start(starts_on)
     check_values(about, REFERENCES)
     defaults = defaults_of("engagement", "project")
     total = total_of(lines)
@@ -238,6 +236,7 @@ def _told_project(project: Project, below: Sequence[TenantRecord]) -> dict[str, 
     planned_names = ("id", "name", "due_date")
     return {
         **{name: getattr(project, name) for name in ("id", "name", "service_id", "start_date")},
+        "phases": _pick(own, PhaseDueDate, ("phase", "due_date")),
         "milestones": _pick(own, Milestone, planned_names),
         "tasks": _pick(own, Task, planned_names),
         "conversations": _pick(own, Conversation, ("id", "subject")),
