@@ -27,6 +27,7 @@ from webapp.schemas.common import (
 )
 from webapp.schemas.invoices import above_zero
 from webapp.schemas.schedules import PartOut
+from webapp.schemas.terms import TermsOut
 
 TARGETS = ("proposal", "engagement")
 _OFFSET = validate.Range(0, MAX_DUE_OFFSET_DAYS)
@@ -165,6 +166,7 @@ class MadeProposal(Output):
     name = fields.String()
     total = Money()
     currency = Currency()
+    billing = fields.Nested(TermsOut, allow_none=True)
     items = fields.List(fields.Nested(MadeItem))
 
 

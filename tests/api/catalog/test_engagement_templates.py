@@ -131,6 +131,8 @@ def test_a_proposal_of_a_template_has_its_items(api: Api) -> None:
     assert [(i["name"], i["price"], i["quantity"]) for i in proposal["items"]] == [
         ("Website", "6000.00", 1), ("Hosting", "100.50", 2),
     ]  # fmt: skip
+    terms = {"kind": "deposit", "deposit_percent": 40, "rest_after_days": 30}
+    assert proposal["billing"] == made["proposal"]["billing"] == terms
     assert proposal["items"][0]["service_id"] == template["services"][0]["service_id"]
     refused = api.post(f"{PATH}/{template['id']}/apply", {"target": "proposal", "starts_on": START})
     assert list(refused.json["errors"]) == ["starts_on"]

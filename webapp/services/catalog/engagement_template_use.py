@@ -31,7 +31,7 @@ from webapp.services.catalog.engagement_templates import (
     priced,
     total_of,
 )
-from webapp.services.catalog.template_schedules import dated
+from webapp.services.catalog.template_schedules import dated, terms
 from webapp.services.common.exceptions import Conflict, Invalid
 from webapp.services.common.previews import taken_back
 from webapp.services.common.writes import check_values, create, lock, now, today
@@ -119,6 +119,7 @@ def _proposal(
             **about,
             "currency": currency,
             "items": [{name: line[name] for name in names} for line in lines],
+            "billing": terms(template.schedule),
         }
     )
     _tell(proposal, template)
@@ -133,7 +134,7 @@ def _proposal(
         }
         for line in lines
     ]
-    return {"proposal": {**told, "items": items}}
+    return {"proposal": {**told, "billing": proposal.billing, "items": items}}
 
 
 def _engagement(

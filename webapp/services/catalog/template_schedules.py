@@ -75,6 +75,34 @@ def dated(schedule: Mapping[str, Any], starts_on: dt.date, total: Decimal) -> di
     return values
 
 
+def terms(schedule: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The same as the terms of a proposal; None where they have no such form.
+
+    Those divide what is signed, from the day of the signature on.
+    """
+    if (
+        schedule.get("kind") not in ("once", "deposit", "milestones")
+        or schedule.get("amount")
+        or schedule.get("start_offset_days")
+    ):
+        return None
+    if schedule["kind"] == "once":
+        return {"kind": "once"}
+    if schedule["kind"] == "deposit":
+        return {
+            "kind": "deposit",
+            "deposit_percent": schedule["deposit_percent"],
+            "rest_after_days": schedule["rest_offset_days"],
+        }
+    return {
+        "kind": "milestones",
+        "milestones": [
+            {"name": s["name"], "percent": s["percent"], "after_days": s["offset_days"]}
+            for s in schedule["milestones"]
+        ],
+    }
+
+
 def relative(schedule: Any, starts_on: dt.date, total: Decimal) -> dict[str, Any]:
     """An engagement's schedule as a template's; what lies before the start begins with it."""
 

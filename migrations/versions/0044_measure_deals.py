@@ -6,8 +6,8 @@ from alembic import op
 
 from migrations.tenancy import force_row_security
 
-revision = "0041"
-down_revision = "0040"
+revision = "0044"
+down_revision = "0043"
 branch_labels = None
 depends_on = None
 

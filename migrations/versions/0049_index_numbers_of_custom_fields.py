@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from migrations.indexes import create_index_concurrently, drop_index_concurrently
 
-revision = "0046"
-down_revision = "0045"
+revision = "0049"
+down_revision = "0048"
 branch_labels = None
 depends_on = None
 

@@ -6,8 +6,8 @@ from alembic import op
 
 from migrations.tenancy import protect
 
-revision = "0044"
-down_revision = "0043"
+revision = "0047"
+down_revision = "0046"
 branch_labels = None
 depends_on = None
 
