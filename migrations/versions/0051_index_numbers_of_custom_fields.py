@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from migrations.indexes import create_index_concurrently, drop_index_concurrently
 
-revision = "0049"
-down_revision = "0048"
+revision = "0051"
+down_revision = "0050"
 branch_labels = None
 depends_on = None
 

@@ -6,8 +6,8 @@ from alembic import op
 
 from migrations.tenancy import force_row_security
 
-revision = "0044"
-down_revision = "0043"
+revision = "0046"
+down_revision = "0045"
 branch_labels = None
 depends_on = None
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from migrations.indexes import create_index_concurrently, drop_index_concurrently
 
-revision = "0045"
-down_revision = "0044"
+revision = "0047"
+down_revision = "0046"
 branch_labels = None
 depends_on = None
 
