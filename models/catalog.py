@@ -30,18 +30,23 @@ MAX_DUE_OFFSET_DAYS = 36_500
 
 
 class ProjectTemplate(Versioned, SoftDeletable, TenantRecord):
-    """The plan a new project starts with: its milestones and tasks."""
+    """The plan a new project starts with: its milestones and tasks.
+
+    `phases` says by slug how many days after the start a phase is due, in their order.
+    """
 
     __tablename__ = "project_templates"
     noun = "project_template"
     __table_args__ = (
         not_blank(),
+        json_array("phases"),
         list_index("project_templates", live_only=True),
         purge_index("project_templates"),
     )
 
     name: Mapped[str] = mapped_column(String(255))
     description: Mapped[str | None]
+    phases: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"), default=list)
 
 
 class ProjectTemplateMilestone(TenantRecord):
@@ -123,12 +128,18 @@ class Service(Versioned, SoftDeletable, TenantRecord):
 
 
 class EngagementTemplate(Versioned, SoftDeletable, TenantRecord):
-    """A set of services that are sold together, and how they are invoiced (`schedule`)."""
+    """A set of services that are sold together, and how they are invoiced.
+
+    `schedule` is empty, or holds the kind of an invoice schedule and its terms in days after the
+    start. Without a `currency` it is the organization's. With `portal_access` the client's contact
+    gets into the portal.
+    """
 
     __tablename__ = "engagement_templates"
     noun = "engagement_template"
     __table_args__ = (
         not_blank(),
+        currency_form(),
         json_object("schedule"),
         list_index("engagement_templates", live_only=True),
         purge_index("engagement_templates"),
@@ -136,26 +147,44 @@ class EngagementTemplate(Versioned, SoftDeletable, TenantRecord):
 
     name: Mapped[str] = mapped_column(String(255))
     description: Mapped[str | None]
+    currency: Mapped[str | None] = mapped_column(String(3))
     schedule: Mapped[dict[str, Any]] = mapped_column(
         JSONB, server_default=text("'{}'"), default=dict
     )
+    portal_access: Mapped[bool] = mapped_column(server_default=text("true"), default=True)
 
 
 class EngagementTemplateService(TenantRecord):
-    """One service of an engagement template, and how many of it."""
+    """One service of an engagement template, and how many of it: a project of an engagement.
+
+    Its own `name` and `price` stand for the service's; one without a service has both.
+    `conversations` are the subjects of the project's conversations.
+    """
 
     __tablename__ = "engagement_template_services"
     noun = "engagement_template_service"
     __table_args__ = (
         belongs_to("engagement_template_id", "engagement_templates"),
         belongs_to("service_id", "services"),
+        not_blank(),
+        at_least(0, "price"),
         at_least(1, "quantity"),
         at_least(0, "position"),
+        json_array("conversations"),
+        CheckConstraint(
+            "service_id IS NOT NULL OR num_nulls(name, price) = 0", name="named_and_priced"
+        ),
         index("engagement_template_services", "engagement_template_id", "position"),
         index("engagement_template_services", "service_id"),
     )
 
     engagement_template_id: Mapped[UUID]
-    service_id: Mapped[UUID]
+    service_id: Mapped[UUID | None]
     position: Mapped[int] = mapped_column(server_default=text("0"), default=0)
+    name: Mapped[str | None] = mapped_column(String(255))
+    description: Mapped[str | None]
+    price: Mapped[Decimal | None]
     quantity: Mapped[int] = mapped_column(server_default=text("1"), default=1)
+    conversations: Mapped[list[Any]] = mapped_column(
+        JSONB, server_default=text("'[]'"), default=list
+    )

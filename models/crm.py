@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Computed, String, text
+from sqlalchemy import CheckConstraint, Computed, String, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -15,7 +15,9 @@ from models.db.base import SoftDeletable, TenantRecord, Versioned, belongs_to
 from models.db.constraints import (
     amount_with_currency,
     at_least,
+    at_most,
     currency_form,
+    day_index,
     index,
     json_object,
     list_index,
@@ -84,7 +86,11 @@ class Contact(Versioned, SoftDeletable, TenantRecord):
 
 
 class Deal(Versioned, SoftDeletable, TenantRecord):
-    """An opportunity on its way to a signature; `closed_at` is when it was won or lost."""
+    """An opportunity on its way to a signature; `closed_at` is when it was won or lost.
+
+    It has been in its stage since `stage_since`; `lost_from` is the stage that it was lost from.
+    Its `probability` in percent, where it has one, stands for that of its stage.
+    """
 
     __tablename__ = "deals"
     noun = "deal"
@@ -99,10 +105,21 @@ class Deal(Versioned, SoftDeletable, TenantRecord):
         CheckConstraint(
             "(stage IN ('won', 'lost')) = (closed_at IS NOT NULL)", name="closed_if_won_or_lost"
         ),
+        at_least(0, "probability"),
+        at_most(100, "probability"),
+        CheckConstraint(
+            "lost_from IN ('lead', 'qualified', 'proposal', 'negotiation')",
+            name="lost_from_known",
+        ),
+        CheckConstraint("lost_from IS NULL OR stage = 'lost'", name="lost_from_if_lost"),
         json_object("custom_fields"),
         list_index("deals", live_only=True),
         list_index("deals", "stage", live_only=True),
         list_index("deals", "owner_id", live_only=True),
+        list_index("deals", "currency", live_only=True),
+        index("deals", "expected_close_date", where="deleted_at IS NULL"),
+        day_index("deals", "expected_close_date", live_only=True),
+        sort_index("deals", "stage_since", live_only=True),
         list_index("deals", "client_company_id"),
         list_index("deals", "contact_id"),
         purge_index("deals"),
@@ -115,8 +132,11 @@ class Deal(Versioned, SoftDeletable, TenantRecord):
     stage: Mapped[str] = mapped_column(String(16), server_default="lead", default="lead")
     value: Mapped[Decimal | None]
     currency: Mapped[str | None] = mapped_column(String(3))
+    stage_since: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    probability: Mapped[int | None]
     expected_close_date: Mapped[dt.date | None]
     lost_reason: Mapped[str | None]
+    lost_from: Mapped[str | None] = mapped_column(String(16))
     closed_at: Mapped[dt.datetime | None]
     custom_fields: Mapped[dict[str, Any]] = mapped_column(
         JSONB, server_default=text("'{}'"), default=dict

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Computed, String, Text, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, Computed, Float, String, Text, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -167,11 +167,20 @@ class CustomFieldDefinition(Versioned, TenantRecord):
     archived_at: Mapped[dt.datetime | None]
 
 
+# At most so many digits: no text that looks like a number is too much for one.
+_AS_NUMBER = (
+    "CASE WHEN value ~ '^-?[0-9]{1,32}([.][0-9]{1,32})?$' THEN value::double precision"
+    " WHEN value ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$'"
+    " THEN replace(value, '-', '')::double precision END"
+)
+
+
 class CustomFieldValue(TenantRecord):
     """A custom field's value as a text, to find records by; several for a field of choices.
 
     Kept by triggers on the records themselves: under row-level security an index on their JSON
-    would serve nobody.
+    would serve nobody. What reads as a number is kept as one too, a day as its digits (20261231),
+    to be found by ranges and sorted; it is a copy to compare by, never an amount.
     """
 
     __tablename__ = "custom_field_values"
@@ -182,6 +191,14 @@ class CustomFieldValue(TenantRecord):
             name="entity_type_known",
         ),
         index("custom_field_values", "entity_type", "key", "value", "entity_id"),
+        index(
+            "custom_field_values",
+            "entity_type",
+            "key",
+            "number",
+            "entity_id",
+            where="number IS NOT NULL",
+        ),
         index("custom_field_values", "entity_type", "entity_id"),
     )
 
@@ -189,6 +206,7 @@ class CustomFieldValue(TenantRecord):
     entity_id: Mapped[UUID]
     key: Mapped[str] = mapped_column(String(64))
     value: Mapped[str] = mapped_column(String(255))
+    number: Mapped[float | None] = mapped_column(Float(53), Computed(_AS_NUMBER, persisted=True))
 
 
 class EngagementHealth(TenantRecord):

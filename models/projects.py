@@ -102,6 +102,22 @@ class PhaseChange(TenantRecord):
     changed_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 
+class PhaseDueDate(TenantRecord):
+    """The day on which a phase of a project is due to be over."""
+
+    __tablename__ = "phase_due_dates"
+    noun = "phase_due_date"
+    __table_args__ = (
+        belongs_to("project_id", "projects"),
+        UniqueConstraint("organization_id", "project_id", "phase"),
+        CheckConstraint(f"phase IN ({_phases()})", name="phase_known"),
+    )
+
+    project_id: Mapped[UUID]
+    phase: Mapped[str] = mapped_column(String(16))
+    due_date: Mapped[dt.date]
+
+
 class Milestone(Versioned, SoftDeletable, TenantRecord):
     """A point in a project that its tasks lead up to."""
 

@@ -70,6 +70,7 @@ VOCABULARIES = {
     **{place: tuple(machine.states) for place, machine in MACHINE_COLUMNS.items()},
     ("phase_changes", "from_phase"): tuple(states.PHASE.states),
     ("phase_changes", "to_phase"): tuple(states.PHASE.states),
+    ("phase_due_dates", "phase"): tuple(states.PHASE.states),
     ("memberships", "role"): identity.ROLES,
     ("api_keys", "role"): identity.ROLES,
     ("credentials", "role"): identity.ROLES,

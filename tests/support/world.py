@@ -52,6 +52,9 @@ def populate(tenant: Tenant, api: Api, word: str = CANARY) -> World:
         {"entity_type": "deal", "key": "canary", "label": f"{word} label", "type": "text"},
     )
     service = api.made("/api/services", named(price="10.00", currency="EUR"))
+    package = api.made(
+        "/api/engagement-templates", named(services=[{"service_id": service["id"], **named()}])
+    )
     items = [{"name": f"{word} item", "price": "10.00", "service_id": service["id"]}]
     about = {
         "client_company": None,
@@ -153,6 +156,7 @@ def populate(tenant: Tenant, api: Api, word: str = CANARY) -> World:
         "message_id": message["id"],
         "order_id": result["converted_order_id"],
         "project_template_id": template["id"],
+        "engagement_template_id": package["id"],
         "time_entry_id": worked["id"],
         "user_id": str(user_id),
         "custom_field_id": field["id"],

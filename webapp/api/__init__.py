@@ -18,7 +18,7 @@ from webapp.api.billing import (
     reports,
     schedules,
 )
-from webapp.api.catalog import project_templates, services
+from webapp.api.catalog import engagement_templates, project_templates, services
 from webapp.api.conversations import conversations, messages
 from webapp.api.crm import companies, contacts, deals
 from webapp.api.engagements import contracts as engagement_contracts
@@ -35,7 +35,7 @@ from webapp.api.identity import (
     sessions,
 )
 from webapp.api.jobs import jobs
-from webapp.api.overview import dashboard
+from webapp.api.overview import dashboard, forecast
 from webapp.api.projects import milestones, projects, tasks, time_entries
 from webapp.api.sales import (
     contract_links,
@@ -53,7 +53,7 @@ RESOURCES = (
     organization, invoices, payments, credit_notes, schedules, reports,
     milestones, tasks, project_templates, dashboard, contracts, engagement_contracts,
     custom_fields, time_entries, bank_statements, bank_entries,
-    online_payments, audit, files, webhooks,
+    online_payments, audit, files, webhooks, forecast, engagement_templates,
     api_keys, audit_log, members, sessions, invitations, password_resets,
 )  # fmt: skip
 

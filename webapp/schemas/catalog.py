@@ -5,6 +5,7 @@ from __future__ import annotations
 from marshmallow import fields, validate
 
 from models.catalog import MAX_DUE_OFFSET_DAYS, PRIORITIES
+from models.states import PHASE
 from webapp.schemas.common import (
     Currency,
     Day,
@@ -13,6 +14,9 @@ from webapp.schemas.common import (
     Money,
     Output,
     PlainText,
+    StateIn,
+    StateLabel,
+    StateNumber,
     WholeNumber,
     flag,
     name,
@@ -77,17 +81,31 @@ class TemplateTaskIn(Input):
     )
 
 
+class TemplatePhaseIn(Input):
+    """A phase, due so many days after the project's start."""
+
+    phase = StateIn(PHASE, required=True)
+    due_offset_days = WholeNumber(required=True, validate=_OFFSET)
+
+
 class ProjectTemplateChange(Input):
-    """A plan; `milestones` and `tasks`, when given, replace all of them."""
+    """A plan; `phases`, `milestones` and `tasks`, when given, replace all of them."""
 
     name = name()
     description = text()
+    phases = fields.List(fields.Nested(TemplatePhaseIn), validate=validate.Length(max=6))
     milestones = fields.List(fields.Nested(TemplateMilestoneIn), validate=validate.Length(max=100))
     tasks = fields.List(fields.Nested(TemplateTaskIn), validate=validate.Length(max=500))
 
 
 class ProjectTemplateCreate(ProjectTemplateChange):
     name = name(required=True)
+
+
+class TemplatePhaseOut(Output):
+    phase = StateLabel(PHASE)
+    phase_id = StateNumber(PHASE)
+    due_offset_days = fields.Integer()
 
 
 class TemplateMilestoneOut(Output):
@@ -113,6 +131,7 @@ class ProjectTemplateOut(Output):
     id = fields.UUID()
     name = fields.String()
     description = fields.String(allow_none=True)
+    phases = fields.List(fields.Nested(TemplatePhaseOut))
     version = fields.Integer(attribute="row_version")
     created_at = Moment()
     updated_at = Moment()

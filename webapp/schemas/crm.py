@@ -20,6 +20,7 @@ from webapp.schemas.common import (
     StateIn,
     StateLabel,
     StateNumber,
+    WholeNumber,
     name,
     reason,
     reference,
@@ -125,7 +126,8 @@ class ContactOut(Output):
 
 
 class DealChange(Input):
-    """The fields of a deal. `stage` moves it; only a signature wins it."""
+    """The fields of a deal. `stage` moves it; only a signature wins it, and losing it takes a
+    `lost_reason`. `probability`, in percent, stands for that of its stage."""
 
     name = name()
     client_company_id = reference()
@@ -134,6 +136,7 @@ class DealChange(Input):
     stage = StateIn(DEAL)
     value = Money(allow_none=True)
     currency = Currency(allow_none=True)
+    probability = WholeNumber(allow_none=True, validate=validate.Range(0, 100))
     expected_close_date = Day(allow_none=True)
     lost_reason = reason()
     custom_fields = fields.Dict(keys=PlainText())
@@ -153,11 +156,29 @@ class DealOut(Output):
     owner_id = fields.String()
     stage = StateLabel(DEAL)
     stage_id = StateNumber(DEAL)
+    stage_since = Moment()
     value = Money(allow_none=True)
     currency = Currency(allow_none=True)
+    probability = fields.Integer(allow_none=True)
     expected_close_date = Day(allow_none=True)
     lost_reason = fields.String(allow_none=True)
+    lost_from = StateLabel(DEAL, allow_none=True)
     custom_fields = fields.Dict()
     created_at = Moment()
     updated_at = Moment()
     closed_at = Moment(allow_none=True)
+
+
+class LostDealsOut(Output):
+    """Deals that were lost; one that was never in another stage was lost from none."""
+
+    reason = fields.String(allow_none=True)
+    stage = StateLabel(DEAL, allow_none=True)
+    month = fields.String(allow_none=True, metadata={"examples": ["2026-06"]})
+    currency = Currency(allow_none=True)
+    count = fields.Integer()
+    value = Money(allow_none=True)
+
+
+class LostDealsReport(Output):
+    data = fields.List(fields.Nested(LostDealsOut))

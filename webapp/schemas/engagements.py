@@ -82,8 +82,16 @@ class ConversationBrief(Output):
     unread_count = fields.Integer()
 
 
+class DraftInvoiceBrief(Output):
+    id = fields.UUID()
+    currency = Currency()
+    total = Money()
+    period = fields.String(allow_none=True)
+
+
 class EngagementOut(Output):
-    """An engagement; `projects` and `conversations` are there where one is retrieved."""
+    """An engagement; `projects`, `conversations` and `draft_invoices` are there where one is
+    retrieved or changed."""
 
     id = fields.UUID()
     organization_id = fields.UUID()
@@ -113,6 +121,7 @@ class EngagementOut(Output):
     deleted_at = Moment(allow_none=True)
     projects = fields.List(fields.Nested(ProjectBrief))
     conversations = fields.List(fields.Nested(ConversationBrief))
+    draft_invoices = fields.List(fields.Nested(DraftInvoiceBrief))
 
 
 class HealthReason(Output):

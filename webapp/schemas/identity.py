@@ -139,6 +139,15 @@ class Thresholds(Input):
     at_risk_days = WholeNumber(validate=validate.Range(1, 365))
 
 
+class StageProbabilities(Input):
+    """How likely a deal in this stage is won, in percent (rulings.md, *Forecast*)."""
+
+    lead = WholeNumber(validate=validate.Range(0, 100))
+    qualified = WholeNumber(validate=validate.Range(0, 100))
+    proposal = WholeNumber(validate=validate.Range(0, 100))
+    negotiation = WholeNumber(validate=validate.Range(0, 100))
+
+
 # Letters, digits and signs between the year, which may be left out, and the number.
 _NUMBER_PATTERN = validate.Regexp(
     r"^(?:[A-Za-z0-9/._ -]|\{year\})*\{n(?::0[1-9])?\}(?:[A-Za-z0-9/._ -]|\{year\})*$(?!\n)",
@@ -240,6 +249,7 @@ class OrganizationChange(Input):
         metadata={"examples": ["DE-BE"]},
     )
     thresholds = fields.Nested(Thresholds)
+    stage_probabilities = fields.Nested(StageProbabilities)
 
     @validates_schema
     def check(self, data: dict[str, Any], **_: Any) -> None:
@@ -273,5 +283,6 @@ class OrganizationOut(Output):
     working_hours = fields.Dict()
     holidays_region = fields.String(allow_none=True)
     thresholds = fields.Nested(Thresholds)
+    stage_probabilities = fields.Nested(StageProbabilities)
     created_at = Moment()
     updated_at = Moment()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import fields, validates_schema
+from marshmallow import ValidationError, fields, validate, validates_schema
 
 from models.states import PHASE, PROJECT
 from webapp.schemas.activity import Actor
@@ -19,6 +19,7 @@ from webapp.schemas.common import (
     StateIn,
     StateLabel,
     StateNumber,
+    WholeNumber,
     check_order,
     flag,
     name,
@@ -79,12 +80,69 @@ class PhaseStep(Output):
     since = Moment()
     until = Moment(allow_none=True)
     seconds = fields.Integer()
+    due_date = Day(allow_none=True)
     reason = fields.String(allow_none=True)
     actor = fields.Nested(Actor)
 
 
+class PlannedPhase(Output):
+    """A phase, and the day on which it is due to be over, if there is one."""
+
+    phase = StateLabel(PHASE)
+    phase_id = StateNumber(PHASE)
+    due_date = Day(allow_none=True)
+    is_current = fields.Boolean()
+    is_overdue = fields.Boolean()
+
+
 class PhasesOut(Output):
+    """The steps that were taken, and the plan of all phases."""
+
     data = fields.List(fields.Nested(PhaseStep))
+    plan = fields.List(fields.Nested(PlannedPhase))
+
+
+class RescheduleIn(Input):
+    """The phase to move, and the day it is due from now on, or by how many days it moves (backward
+    where negative)."""
+
+    phase = StateIn(PHASE, required=True, metadata={"examples": ["Handoff"]})
+    due_date = Day(metadata={"examples": ["2099-03-02"]})
+    days = WholeNumber(validate=validate.Range(-3650, 3650), metadata={"x-depends-on": "phase"})
+
+    @validates_schema
+    def check(self, data: dict[str, Any], **_: Any) -> None:
+        if ("due_date" in data) == ("days" in data):
+            raise ValidationError({"due_date": ["Say either due_date or days."]})
+
+
+class MovedPhase(Output):
+    phase = StateLabel(PHASE)
+    phase_id = StateNumber(PHASE)
+    from_ = Day(data_key="from", allow_none=True)
+    to = Day()
+
+
+class MovedWork(Output):
+    id = fields.UUID()
+    name = fields.String()
+    from_ = Day(data_key="from")
+    to = Day()
+
+
+class MovedDay(Output):
+    from_ = Day(data_key="from")
+    to = Day()
+
+
+class Rescheduled(Output):
+    """What was moved, or would be, each with its day before and after."""
+
+    days = fields.Integer()
+    phases = fields.List(fields.Nested(MovedPhase))
+    milestones = fields.List(fields.Nested(MovedWork))
+    tasks = fields.List(fields.Nested(MovedWork))
+    project_due_date = fields.Nested(MovedDay, allow_none=True)
 
 
 class Progress(Output):

@@ -80,3 +80,32 @@ def test_a_required_field_cannot_be_left_out(api: Api) -> None:
     answer = api.post("/api/engagements", {"name": "x"})
     assert answer.status == 422
     assert "custom_fields.budget_code" in answer.json["errors"]
+
+
+def test_what_a_signature_creates_begins_with_the_defaults(api: Api, tenant: Tenant) -> None:
+    for kind in ("engagement", "project"):
+        field = {"key": "tier", "label": "Tier", "type": "text", "default": f"{kind} gold"}
+        api.made("/api/custom-fields", {"entity_type": kind, **field})
+    asked = {"key": "asked", "label": "Asked", "type": "text", "required": True}
+    api.made("/api/custom-fields", {"entity_type": "engagement", **asked})
+    api.sign(api.send_proposal())
+    tenant.run_jobs()
+    [engagement] = api.get("/api/engagements?custom_fields[tier]=engagement gold").json["data"]
+    assert engagement["custom_fields"] == {"tier": "engagement gold"}
+    projects = api.get("/api/projects?custom_fields[tier]=project gold").json["data"]
+    assert len(projects) == 3
+
+
+def test_a_contract_that_is_signed_alone_opens_an_engagement_with_the_defaults(
+    api: Api, tenant: Tenant
+) -> None:
+    field = {"key": "tier", "label": "Tier", "type": "text", "default": "gold"}
+    api.made("/api/custom-fields", {"entity_type": "engagement", **field})
+    contact = api.made("/api/contacts", {"first_name": "Sam"})
+    contract = api.made(
+        "/api/contracts", {"name": "Care", "body": "We care.", "contact_id": contact["id"]}
+    )
+    assert api.post(f"/api/contracts/{contract['id']}/sign").status < 300
+    tenant.run_jobs()
+    [engagement] = api.get("/api/engagements").json["data"]
+    assert engagement["custom_fields"] == {"tier": "gold"}

@@ -41,7 +41,7 @@ BEYOND_SCHEMA = re.compile(
     r"|timezone|holidays_region|tax_id|bank\.(iban|bic)|working_hours\..*|reminder_days"
     r"|(.*[._])?(rate|tax_rate|tax_category|discount)|(allocations\..*)?amount|allocations|lines"
     r"|hand_over_to|expires_at|scopes|allowed_ips\.\d+"
-    r"|(tasks|milestones)\.\d+\..*|reason|depends_on\.\d+|issued_on|received_at|starts_on|file|(lines|entries)\.\d+(\..*)?|keep_excess|ends_on|rest_on|deposit_percent|milestones|hours|selection(\..*)?)"
+    r"|(tasks|milestones|phases)\.\d+\..*|(services|schedule)\..*|reason|depends_on\.\d+|issued_on|received_at|starts_on|file|(lines|entries)\.\d+(\..*)?|keep_excess|ends_on|rest_on|deposit_percent|milestones|hours|days|selection(\..*)?)"
 )
 HIDDEN = {"/api/openapi.json", "/api/docs"}
 

@@ -1,4 +1,4 @@
-"""Reports about money, as JSON or as CSV for a spreadsheet."""
+"""Reports about money and deals, as JSON or as CSV for a spreadsheet."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import validate
+from webargs.fields import DelimitedList
 
 from webapp.api.framework.operations import ApiBlueprint
 from webapp.api.framework.tables import csv_answer
 from webapp.http.responses import ApiResponse
 from webapp.schemas.common import Day, Input, PlainText
+from webapp.schemas.crm import LostDealsOut, LostDealsReport
 from webapp.schemas.invoices import (
     AgingOut,
     AgingReport,
@@ -20,8 +22,11 @@ from webapp.schemas.invoices import (
     UnbilledReport,
 )
 from webapp.services.billing.reports import aging, revenue, unbilled_work
+from webapp.services.crm.reports import BY, lost_deals
 
-blueprint = ApiBlueprint("reports", "/api/reports", description="What the money amounts to.")
+blueprint = ApiBlueprint(
+    "reports", "/api/reports", description="What money, time and deals amount to."
+)
 
 
 class AgingQuery(Input):
@@ -75,3 +80,25 @@ def get_unbilled_report() -> Mapping[str, Any]:
 def get_unbilled_report_csv() -> ApiResponse:
     """Tell the unbilled time, as a table for a spreadsheet"""
     return csv_answer("unbilled", UnbilledOut(), unbilled_work())
+
+
+class LostDealsQuery(Input):
+    by = DelimitedList(PlainText(validate=validate.OneOf(BY)), load_default=list(BY))
+    lost_from = Day()
+    lost_until = Day()
+
+
+@blueprint.operation(
+    "GET", "/lost-deals", permission="crm:read", query=LostDealsQuery, out=LostDealsReport
+)
+def get_lost_deals_report(query: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Tell why deals were lost, from which stage, and when"""
+    return {"data": lost_deals(**query)}
+
+
+@blueprint.operation(
+    "GET", "/lost-deals.csv", permission="crm:read", query=LostDealsQuery, content_type="text/csv"
+)
+def get_lost_deals_report_csv(query: Mapping[str, Any]) -> ApiResponse:
+    """Tell why deals were lost, as a table for a spreadsheet"""
+    return csv_answer("lost-deals", LostDealsOut(), lost_deals(**query))

@@ -13,7 +13,9 @@ from models.engagements import HEALTH
 from models.states import ENGAGEMENT
 from webapp.api.framework.operations import ApiBlueprint
 from webapp.api.framework.resource import Resource
+from webapp.http.responses import ApiResponse
 from webapp.schemas.common import NAME_LENGTH, Day, Moment, PlainText, StateIn, reference
+from webapp.schemas.engagement_templates import EngagementTemplateOut, TemplateFromEngagement
 from webapp.schemas.engagements import (
     EngagementChange,
     EngagementCreate,
@@ -21,6 +23,8 @@ from webapp.schemas.engagements import (
     HealthOut,
     LegalHoldIn,
 )
+from webapp.services.catalog.engagement_template_capture import template_from_engagement
+from webapp.services.catalog.engagement_templates import ENGAGEMENT_TEMPLATES
 from webapp.services.common.exceptions import Conflict, InvalidTransition, NotFound
 from webapp.services.engagements import commands
 from webapp.services.engagements.health import health_of
@@ -71,7 +75,6 @@ engagements.update(
     commands.update_engagement,
     errors=(InvalidTransition,),
 )
-engagements.delete("Close an engagement", commands.close_engagement, errors=(InvalidTransition,))
 engagements.action(
     "trash",
     "Trash an engagement with everything below it",
@@ -91,6 +94,28 @@ engagements.action(
 engagements.action("restore", "Take a trashed engagement back", commands.restore_engagement)
 
 
+# So many draft invoices an answer without a body names; the list has all.
+LINKED_DRAFTS = 20
+
+
+@blueprint.operation(
+    "DELETE",
+    "/<uuid:engagement_id>",
+    permission="engagements:write",
+    status=204,
+    if_match=True,
+    errors=(InvalidTransition,),
+)
+def delete_engagement(*, expected_row_version: int | None, engagement_id: UUID) -> ApiResponse:
+    """Close an engagement; `Link` names its draft invoices"""
+    drafts = commands.close_engagement(engagement_id, expected_row_version=expected_row_version)
+    links = [
+        f'</api/invoices/{id_}>; rel="related"; title="draft invoice"'
+        for id_ in drafts[:LINKED_DRAFTS]
+    ]
+    return ApiResponse(204, headers={"Link": ", ".join(links)} if links else {})
+
+
 @blueprint.operation(
     "GET",
     "/<uuid:engagement_id>/health",
@@ -101,3 +126,20 @@ engagements.action("restore", "Take a trashed engagement back", commands.restore
 def get_engagement_health(engagement_id: UUID) -> Mapping[str, Any]:
     """Tell how an engagement fares, since when and why"""
     return health_of(engagement_id)
+
+
+@blueprint.operation(
+    "POST",
+    "/<uuid:engagement_id>/template",
+    permission="catalog:write",
+    body=TemplateFromEngagement,
+    body_required=False,
+    out=EngagementTemplateOut,
+    status=201,
+    errors=(NotFound,),
+)
+def make_engagement_template(body: Mapping[str, Any], engagement_id: UUID) -> ApiResponse:
+    """Make an engagement template of what the engagement has"""
+    template = template_from_engagement(body, engagement_id)
+    made = EngagementTemplateOut().dump(ENGAGEMENT_TEMPLATES.get(template.id))
+    return ApiResponse(201, made, {"Location": f"/api/engagement-templates/{template.id}"})

@@ -53,10 +53,17 @@ def list_query(
     Of `sorts` the first is the one it has by itself, the newest first.
     """
     both_ways = [f"{sign}{name}" for name in sorts for sign in ("", "-")]
+    in_order: validate.Validator = validate.OneOf(both_ways)
+    if custom_fields:
+        ways = "|".join(map(re.escape, both_ways))
+        in_order = validate.Regexp(
+            rf"^(?:{ways}|-?custom_fields\[[a-z][a-z0-9_]*\])$(?!\n)",
+            error=f"Must be one of: {', '.join(both_ways)}, or custom_fields[key].",
+        )
     members: dict[str, Any] = {
         "limit": fields.Integer(load_default=DEFAULT_LIMIT, validate=validate.Range(1, MAX_LIMIT)),
         "cursor": PlainText(validate=validate.Length(1, 512)),
-        "sort": PlainText(load_default=f"-{sorts[0]}", validate=validate.OneOf(both_ways)),
+        "sort": PlainText(load_default=f"-{sorts[0]}", validate=in_order),
         "include": PlainText(validate=validate.OneOf(["total"])),
         **filters,
     }
@@ -66,14 +73,15 @@ def list_query(
         members["deleted"] = fields.Boolean(load_default=False)
     if custom_fields:
         members["custom_fields"] = fields.Dict(
-            keys=PlainText(validate=validate.Length(1, 64)),
+            keys=PlainText(validate=validate.Length(1, 64 + len("[gte]"))),
             values=PlainText(validate=validate.Length(1, 255)),
         )
     return ListQuery.from_dict(members, name=f"{name}Query")
 
 
 class ListQuery(Input):
-    """The query of a list; `custom_fields[key]=value` asks for a value of a custom field."""
+    """The query of a list; `custom_fields[key]=value` asks for a value of a custom field, and
+    `custom_fields[key][gte]` and `[lte]` for a range."""
 
     @pre_load
     def collect(self, data: Any, **_: Any) -> dict[str, Any]:
@@ -84,11 +92,12 @@ class ListQuery(Input):
             if found is None:
                 given[name] = data[name]
             else:
-                given.setdefault("custom_fields", {})[found[1]] = data[name]
+                key = found[1] + (found[2] or "")
+                given.setdefault("custom_fields", {})[key] = data[name]
         return given
 
 
-_IN_BRACKETS = re.compile(r"custom_fields\[(.*)\]", re.DOTALL)
+_IN_BRACKETS = re.compile(r"custom_fields\[([^\[\]]*)\](\[(?:gte|lte)\])?", re.DOTALL)
 
 
 def expand_field(names: tuple[str, ...]) -> fields.Field[Any]:

@@ -18,10 +18,12 @@ from webapp.schemas.projects import (
     ProjectChange,
     ProjectCreate,
     ProjectOut,
+    Rescheduled,
+    RescheduleIn,
     ReturnIn,
 )
 from webapp.services.common.exceptions import Conflict, InvalidTransition
-from webapp.services.projects import commands
+from webapp.services.projects import commands, rescheduling
 from webapp.services.projects.phases import advance_project, phases_of, return_project
 from webapp.services.projects.queries import PROJECTS
 
@@ -69,3 +71,39 @@ projects.action(
 def list_project_phases(project_id: UUID) -> Mapping[str, Any]:
     """List the phases a project went through, with their durations"""
     return phases_of(project_id)
+
+
+@blueprint.operation(
+    "POST",
+    "/<uuid:project_id>/reschedule",
+    permission="projects:write",
+    body=RescheduleIn,
+    out=Rescheduled,
+    if_match=True,
+    errors=(Conflict,),
+)
+def reschedule_project(
+    body: Mapping[str, Any], *, expected_row_version: int | None, project_id: UUID
+) -> Mapping[str, Any]:
+    """Move a phase and those after it, with their open tasks and milestones"""
+    return rescheduling.reschedule_project(
+        body, project_id, expected_row_version=expected_row_version
+    )
+
+
+@blueprint.operation(
+    "POST",
+    "/<uuid:project_id>/reschedule/preview",
+    permission="projects:write",
+    body=RescheduleIn,
+    out=Rescheduled,
+    if_match=True,
+    errors=(Conflict,),
+)
+def preview_reschedule_project(
+    body: Mapping[str, Any], *, expected_row_version: int | None, project_id: UUID
+) -> Mapping[str, Any]:
+    """Tell what rescheduling would move"""
+    return rescheduling.preview_reschedule(
+        body, project_id, expected_row_version=expected_row_version
+    )

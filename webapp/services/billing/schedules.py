@@ -65,7 +65,7 @@ def create_schedule(values: Mapping[str, Any]) -> InvoiceSchedule:
     if values["starts_on"] < today() - LONGEST_AGO:
         raise Invalid({"starts_on": ["This is more than a year ago."]})
     values.setdefault("currency", engagement.currency or organization()["currency"])
-    values["shares"] = _shares(values)
+    values["shares"] = shares_of(values)
     schedule = InvoiceSchedule(id=uuid7(), **values)
     schedule.next_period = next((part.on for part in plan_of(schedule).parts()), None)
     taken = "This order has a schedule already."
@@ -233,7 +233,7 @@ def _orders_of(schedules: Sequence[InvoiceSchedule]) -> _Orders:
     return {row.id: (items[row.id], row.discount) for row in discounts}
 
 
-def _shares(values: dict[str, Any]) -> list[dict[str, str]]:
+def shares_of(values: dict[str, Any]) -> list[dict[str, str]]:
     """The parts of a deposit or of milestones as they are kept. Raises Invalid naming the fields.
 
     Each kind takes the fields of its own alone.

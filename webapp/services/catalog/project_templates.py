@@ -13,12 +13,13 @@ from models.catalog import ProjectTemplate, ProjectTemplateMilestone, ProjectTem
 from models.db.base import TenantRecord, db, uuid7
 from models.db.inserts import insert_together
 from models.db.tenancy import current_organization_id
-from models.projects import Milestone, Project, Task
+from models.projects import Milestone, PhaseDueDate, Project, Task
+from models.states import PHASE
 from webapp.services.activity.events import record_activity
 from webapp.services.common.exceptions import Invalid
 from webapp.services.common.reads import RecordQuery, aggregate
 from webapp.services.common.writes import change, create, lock, today, touch, trash
-from webapp.services.projects.plans import templates_by_id
+from webapp.services.projects.plans import demand_start, templates_by_id
 from webapp.services.projects.tasks import lock_for_work
 
 _Milestone = aliased(ProjectTemplateMilestone, name="of_task")
@@ -75,6 +76,7 @@ def create_template(values: Mapping[str, Any]) -> ProjectTemplate:
     values = dict(values)
     milestones, tasks = values.pop("milestones", []), values.pop("tasks", [])
     _check(milestones, tasks)
+    _order(values)
     template = create(ProjectTemplate(id=uuid7(), **values))
     _write(template, milestones, tasks)
     return template
@@ -97,6 +99,7 @@ def update_template(
     milestones = values.pop("milestones", shown["milestones"])
     tasks = values.pop("tasks", shown["tasks"])
     _check(milestones, tasks)
+    _order(values)
     given = {"milestones": milestones, "tasks": tasks}
     replaced = tuple(name for name in given if given[name] is not shown[name])
     change(template, values, children=replaced)
@@ -155,17 +158,23 @@ def _missing(
         ProjectTemplate, project_template_id, expected_row_version=expected_row_version, share=True
     )
     starts_on = values.get("starts_on") or project.start_date or today()
+    demand_start(starts_on)
+    dated = select(PhaseDueDate.id).where(
+        PhaseDueDate.organization_id == project.organization_id,
+        PhaseDueDate.project_id == project.id,
+    )
     last = select(func.coalesce(func.max(Task.position) + 1, 0)).where(
         Task.organization_id == project.organization_id,
         Task.project_id == project.id,
         Task.deleted_at.is_(None),
     )
-    return templates_by_id([template.id])[template.id].plan(
+    return templates_by_id({template.id: template.phases})[template.id].plan(
         project.id,
         starts_on,
         milestones=_planned_from(Milestone, Milestone.template_milestone_id, project),
         tasks=_planned_from(Task, Task.template_task_id, project),
         first_position=db.session.scalars(last).one(),
+        has_phase_dates=db.session.scalars(dated.limit(1)).one_or_none() is not None,
     )
 
 
@@ -183,10 +192,35 @@ def _planned_from(model: Any, column: Any, project: Project) -> dict[UUID, UUID]
 
 def _told(made: Sequence[TenantRecord]) -> list[dict[str, Any]]:
     return [
-        {"kind": record.noun, "id": record.id, "name": record.name, "due_date": record.due_date}
+        {
+            "kind": record.noun,
+            "id": record.id,
+            "name": PHASE.label(record.phase) if isinstance(record, PhaseDueDate) else record.name,
+            "due_date": record.due_date,
+        }
         for record in made
-        if isinstance(record, (Milestone, Task))
+        if isinstance(record, (PhaseDueDate, Milestone, Task))
     ]
+
+
+def _order(values: dict[str, Any]) -> None:
+    """Put the phases in their order. Raises Invalid naming one that is due before an earlier."""
+    if "phases" not in values:
+        return
+    given = values["phases"]
+    errors: dict[str, list[str]] = {}
+    for n, each in enumerate(given):
+        for other in given[:n]:
+            first, last = sorted((each, other), key=lambda one: PHASE.number(one["phase"]))
+            if first["phase"] == last["phase"]:
+                errors[f"phases.{n}.phase"] = ["Another one is of this phase."]
+            elif first["due_offset_days"] > last["due_offset_days"]:
+                errors[f"phases.{n}.due_offset_days"] = [
+                    f"{PHASE.label(last['phase'])} comes after {PHASE.label(first['phase'])}."
+                ]
+    if errors:
+        raise Invalid(errors)
+    values["phases"] = sorted(given, key=lambda one: PHASE.number(one["phase"]))
 
 
 def _check(milestones: Sequence[Mapping[str, Any]], tasks: Sequence[Mapping[str, Any]]) -> None:

@@ -6,6 +6,7 @@ import base64
 import binascii
 import datetime as dt
 import json
+import math
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -35,7 +36,7 @@ class Cursor:
             value = value.astimezone(dt.UTC)
         if isinstance(value, dt.date):
             value = value.isoformat()
-        elif not isinstance(value, int):
+        elif value is not None and not isinstance(value, int):
             value = str(value)
         data = [self.sort, value, self.id.hex, int(self.backwards)]
         return base64.urlsafe_b64encode(json.dumps(data).encode()).rstrip(b"=").decode()
@@ -54,8 +55,10 @@ def way_back(cursor: Cursor | None, descending: bool) -> tuple[str | None, str |
     return (text, None) if cursor.backwards else (None, text)
 
 
-def read_cursor(text: str, sort: str, type_: Any) -> Cursor:
+def read_cursor(text: str, sort: str, type_: Any, *, nullable: bool = False) -> Cursor:
     """The place a cursor stands for, in the list sorted by `sort`, whose values have this type.
+
+    With `nullable` it may be among the rows that have none.
 
     Raises Invalid naming `cursor` when it is not one of that list.
     """
@@ -64,7 +67,8 @@ def read_cursor(text: str, sort: str, type_: Any) -> Cursor:
         made_for, value, record_id, backwards = json.loads(base64.urlsafe_b64decode(padded))
         if made_for != sort:
             raise ValueError("of the list in another order")
-        return Cursor(sort, _sort_value(value, type_), UUID(hex=record_id), bool(backwards))
+        at = None if value is None and nullable else _sort_value(value, type_)
+        return Cursor(sort, at, UUID(hex=record_id), bool(backwards))
     except (ValueError, TypeError, AttributeError, ArithmeticError, binascii.Error) as error:
         message = "This is not a cursor of this list; follow the links of its answers."
         raise Invalid({"cursor": [message]}) from error
@@ -86,6 +90,11 @@ def _sort_value(value: Any, type_: Any) -> Any:
         return moment
     if wanted is dt.date:
         return dt.date.fromisoformat(value)
+    if wanted is float:
+        amount = float(value)
+        if not math.isfinite(amount):
+            raise ValueError("not a number the database takes")
+        return amount
     if wanted is Decimal:
         number = Decimal(value)
         if not number.is_finite() or abs(number) >= _LARGEST_NUMBER:

@@ -16,7 +16,6 @@ from sqlalchemy import (
     ColumnElement,
     Date,
     Select,
-    String,
     any_,
     func,
     literal_column,
@@ -31,9 +30,18 @@ from sqlalchemy.orm import InstrumentedAttribute
 from models.db.base import SoftDeletable, TenantRecord
 from models.db.inserts import insert_checked, insert_read
 from models.db.queries import CompiledQuery, Row, bound
-from models.engagements import CustomFieldDefinition, CustomFieldValue
 from webapp.services.common.cursors import Cursor, read_cursor, way_back
-from webapp.services.common.exceptions import Invalid, NotFound
+from webapp.services.common.custom_fields import (
+    Part,
+    asked_for,
+    condition,
+    part_of_list,
+    read_parts,
+    sort_by,
+    sorted_key,
+    types_of,
+)
+from webapp.services.common.exceptions import NotFound
 
 MAX_LIMIT = 100
 DEFAULT_LIMIT = 20
@@ -193,18 +201,27 @@ class RecordQuery:
     def page(self, wanted: PageRequest, **within: UUID) -> Page:
         """One page of the list. Raises Invalid naming `cursor` when it is not one of ours."""
         descending, sort = wanted.sort.startswith("-"), wanted.sort.removeprefix("-")
-        sorted_by = self.sort_key(sort)
-        cursor = read_cursor(wanted.cursor, sort, sorted_by.type) if wanted.cursor else None
+        key, custom = sorted_key(sort), wanted.filters.get("custom_fields", {})
+        types = types_of(self.custom_fields) if custom or key is not None else {}
+        by = None if key is None else sort_by(key, types)
+        type_ = self.sort_key(sort).type if by is None else by.type
+        cursor = None
+        if wanted.cursor:
+            cursor = read_cursor(wanted.cursor, sort, type_, nullable=by is not None)
         backwards = cursor is not None and cursor.backwards
-        names, filters = _named(wanted)
-        if "custom_fields" in wanted.filters:
-            self._demand_defined(wanted.filters["custom_fields"])
-        shape = PageShape(names, sort, descending != backwards, cursor is not None, wanted.deleted)
-        query = page_query(self, shape)
+        names, filters = _named(wanted, types)
         values = {**filters, **within, "page_limit": wanted.limit + 1}
         if cursor is not None:
             values |= {"after_value": cursor.value, "after_id": cursor.id}
-        rows = query.all(**values)
+        falling = descending != backwards
+        if by is None:
+            shape = PageShape(names, sort, falling, cursor is not None, wanted.deleted)
+            rows = page_query(self, shape).all(**values)
+        else:
+            query = functools.partial(
+                part_query, self, names, wanted.deleted, by.as_number, falling
+            )
+            rows = read_parts(query, cursor, {**values, "sort_key": by.key})
         more = len(rows) > wanted.limit
         rows = rows[: wanted.limit]
         if backwards:
@@ -221,17 +238,6 @@ class RecordQuery:
         else:
             following, preceding = way_back(cursor, descending)
         return Page(rows, wanted.limit, following, preceding, total)
-
-    def _demand_defined(self, custom: Mapping[str, str]) -> None:
-        """Raises Invalid naming the custom fields that are not defined."""
-        known = {row["key"] for row in _DEFINED.all(entity_type=self.custom_fields)}
-        unknown = {
-            f"custom_fields[{key}]": ["There is no such custom field."]
-            for key in custom
-            if key not in known
-        }
-        if unknown:
-            raise Invalid(unknown)
 
     def by_ids(self, ids: Sequence[UUID]) -> dict[UUID, Row]:
         """The records with these ids, in one statement: what `expand=` puts into an answer.
@@ -295,7 +301,8 @@ class RecordQuery:
         return self.sorts[sort] if sort in self.sorts else getattr(self.model, self.order)
 
     def _cursor(self, row: Row, sort: str, backwards: bool) -> str:
-        value = row[_SORTED_BY] if sort in self.sorts else row[self.order]
+        own_order = sort not in self.sorts and sorted_key(sort) is None
+        value = row[self.order] if own_order else row[_SORTED_BY]
         return Cursor(sort, value, row["id"], backwards).text()
 
 
@@ -310,47 +317,40 @@ class PageShape:
     deleted: bool
 
 
-_CUSTOM = "custom_field_"
-_DEFINED = CompiledQuery.of(
-    select(CustomFieldDefinition.key).where(
-        CustomFieldDefinition.entity_type == bound("entity_type", String())
-    )
-)
-
-
-def _named(wanted: PageRequest) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """The names of the filters, and their values; each custom field has a key and a value."""
+def _named(wanted: PageRequest, types: Mapping[str, str]) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The names of the filters, and their values. Raises Invalid as `asked_for`."""
     names = sorted(name for name in wanted.filters if name != "custom_fields")
     values = {name: wanted.filters[name] for name in names}
-    custom = wanted.filters.get("custom_fields", {})
-    for n, (key, value) in enumerate(sorted(custom.items())):
-        names.append(f"{_CUSTOM}{n}")
-        values |= {f"{_CUSTOM}{n}_key": key, f"{_CUSTOM}{n}_value": value}
-    return tuple(names), values
-
-
-def _has_custom_field(records: RecordQuery, name: str) -> ColumnElement[bool]:
-    """Whether the record has a value under a key, both as text."""
-    model: Any = records.model
-    condition: ColumnElement[bool] = model.id.in_(
-        select(CustomFieldValue.entity_id).where(
-            CustomFieldValue.organization_id == model.organization_id,
-            CustomFieldValue.entity_type == records.custom_fields,
-            CustomFieldValue.key == bound(f"{name}_key", String()),
-            CustomFieldValue.value == bound(f"{name}_value", String()),
-        )
-    )
-    return condition
+    of_custom, asked = asked_for(wanted.filters.get("custom_fields", {}), types)
+    return (*names, *of_custom), {**values, **asked}
 
 
 def _filtered(records: RecordQuery, statement: Select[Any], names: tuple[str, ...]) -> Select[Any]:
     for name in names:
-        if name.startswith(_CUSTOM):
-            statement = statement.where(_has_custom_field(records, name))
+        custom = condition(records.model, records.custom_fields, name)
+        if custom is not None:
+            statement = statement.where(custom)
             continue
         chosen = records.filters[name]
         statement = statement.where(chosen.condition(bound(name, chosen.type)))
     return statement
+
+
+@functools.lru_cache(maxsize=1024)
+def part_query(
+    records: RecordQuery,
+    names: tuple[str, ...],
+    deleted: bool,
+    as_number: bool,
+    descending: bool,
+    part: Part,
+) -> CompiledQuery:
+    """One part of a list sorted by a custom field."""
+    statement = _filtered(records, records.select(deleted=deleted), names)
+    kind = records.model, records.custom_fields
+    return CompiledQuery.of(
+        part_of_list(statement, *kind, as_number, part, descending, label=_SORTED_BY)
+    )
 
 
 @functools.lru_cache(maxsize=1024)

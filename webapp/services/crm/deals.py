@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Boolean, select
 
 from models.crm import ClientCompany, Contact, Deal
 from models.db.base import TenantRecord, db
@@ -14,7 +14,15 @@ from models.db.queries import Row
 from models.db.tenancy import current_organization_id, current_principal
 from models.states import DEAL
 from webapp.services.common.exceptions import Conflict, Invalid
-from webapp.services.common.reads import RecordQuery, among, equals
+from webapp.services.common.reads import (
+    Filter,
+    RecordQuery,
+    among,
+    days_last,
+    equals,
+    from_on,
+    up_to,
+)
 from webapp.services.common.writes import change, check_values, create_read, lock, move, now, trash
 from webapp.services.crm.briefs import client_briefs
 from webapp.services.crm.companies import COMPANIES
@@ -31,6 +39,19 @@ DEALS = RecordQuery(
         "client_company_id": equals(Deal.client_company_id),
         "contact_id": equals(Deal.contact_id),
         "owner_id": equals(Deal.owner_id),
+        "currency": equals(Deal.currency),
+        "has_value": Filter(lambda wanted: wanted == Deal.value.is_not(None), Boolean()),
+        "has_expected_close_date": Filter(
+            lambda wanted: wanted == Deal.expected_close_date.is_not(None), Boolean()
+        ),
+        "expected_close_from": from_on(Deal.expected_close_date),
+        "expected_close_until": up_to(Deal.expected_close_date),
+        "stage_since_from": from_on(Deal.stage_since),
+        "stage_since_until": up_to(Deal.stage_since),
+    },
+    sorts={
+        "stage_since": Deal.stage_since,
+        "expected_close_date": days_last(Deal.expected_close_date),
     },
     expandable={
         "client_company": ("client_company_id", COMPANIES),
@@ -62,15 +83,15 @@ def update_deal(
 ) -> Deal:
     """Change a deal; a new stage moves it along its machine, and `closed_at` follows.
 
-    Raises NotFound, StaleVersion, Invalid naming the fields, InvalidTransition, and Conflict
-    when it shall be won by hand (rulings.md, *Deal stages*).
+    Raises NotFound, StaleVersion, Invalid naming the fields (`lost_reason` when it is lost without
+    one), InvalidTransition, and Conflict when it shall be won by hand (rulings.md, *Deal stages*).
     """
     values = dict(values)
     deal = lock(Deal, deal_id, expected_row_version=expected_row_version)
     stage = values.pop("stage", deal.stage)
     if stage != deal.stage:
         _refuse_winning(stage)
-    _check(stage, {"value": deal.value, "currency": deal.currency, **values})
+    _check(stage, {"value": deal.value, "currency": deal.currency, **values}, was=deal.stage)
     check_values(values, REFERENCES, custom_fields="deal")
     change(deal, values)
     if stage != deal.stage:
@@ -96,19 +117,22 @@ def win_deal(deal_id: UUID | None) -> None:
         return
     if not DEAL.allows(deal.stage, "won"):
         # It was given up before the client signed after all: it is open again, and won.
-        deal.closed_at = None
+        deal.closed_at = deal.lost_from = None
         move(deal, DEAL, "lead")
-    deal.closed_at = now()
+    deal.closed_at = deal.stage_since = now()
     deal.lost_reason = None
     move(deal, DEAL, "won")
 
 
 def _move(deal: Deal, stage: str) -> None:
-    reason = deal.lost_reason if stage == "lost" else None
+    is_lost = stage == "lost"
+    reason = deal.lost_reason if is_lost else None
     moment = now()
     if DEAL.allows(deal.stage, stage):
-        deal.closed_at = moment if stage == "lost" else None
+        deal.stage_since = moment
+        deal.closed_at = moment if is_lost else None
         deal.lost_reason = reason
+        deal.lost_from = deal.stage if is_lost else None
     move(deal, DEAL, stage, reason=reason)
 
 
@@ -119,7 +143,10 @@ def _refuse_winning(stage: str) -> None:
         )
 
 
-def _check(stage: str, values: Mapping[str, Any]) -> None:
+def _check(stage: str, values: Mapping[str, Any], *, was: str | None = None) -> None:
+    gave_reason = (values.get("lost_reason") or "").strip()
+    if stage == "lost" and not gave_reason and (was != "lost" or "lost_reason" in values):
+        raise Invalid({"lost_reason": ["Say why the deal was lost."]})
     if values.get("lost_reason") is not None and stage != "lost":
         raise Invalid({"lost_reason": ["Only a deal that is lost has a reason for it."]})
     if values.get("value") is not None and values.get("currency") is None:

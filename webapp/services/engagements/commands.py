@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
 
+from models.billing import Invoice
 from models.contracts import Contract
 from models.crm import ClientCompany, Contact, Deal
 from models.db.base import TenantRecord, db, uuid7
@@ -91,11 +92,25 @@ def move_engagement(engagement: Engagement, status: str) -> None:
     move(engagement, ENGAGEMENT, status)
 
 
-def close_engagement(engagement_id: UUID, *, expected_row_version: int | None = None) -> None:
-    """DELETE: close it; closed or cancelled already is no error (S 7b)."""
+def close_engagement(
+    engagement_id: UUID, *, expected_row_version: int | None = None
+) -> Sequence[UUID]:
+    """DELETE: close it; closed or cancelled already is no error (S 7b).
+
+    Returns its invoices that are drafts: they stay, to be sent or thrown away.
+    """
     engagement = lock(Engagement, engagement_id, expected_row_version=expected_row_version)
     if engagement.status not in ("completed", "cancelled"):
         move_engagement(engagement, "completed")
+    return db.session.scalars(
+        select(Invoice.id)
+        .where(
+            Invoice.organization_id == engagement.organization_id,
+            Invoice.engagement_id == engagement.id,
+            Invoice.status == "draft",
+        )
+        .order_by(Invoice.id)
+    ).all()
 
 
 def trash_engagement(engagement_id: UUID, *, expected_row_version: int | None = None) -> Engagement:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Text, and_, exists, func, select
+from sqlalchemy import Boolean, ColumnElement, Text, and_, cast, exists, func, select
 
+from models.billing import Invoice
 from models.conversations import Conversation
 from models.engagements import Engagement, EngagementContract, EngagementHealth
 from models.projects import Project
@@ -60,6 +61,22 @@ CONVERSATIONS = aggregate(
     status=Conversation.status,
     last_message_at=Conversation.last_message_at,
     unread_count=unread_count(),
+)
+
+# What closing an engagement leaves to be sent or thrown away.
+DRAFT_INVOICES = aggregate(
+    select(Invoice)
+    .where(
+        Invoice.organization_id == Engagement.organization_id,
+        Invoice.engagement_id == Engagement.id,
+        Invoice.status == "draft",
+    )
+    .correlate(Engagement),
+    Invoice.id,
+    id=Invoice.id,
+    currency=Invoice.currency,
+    total=cast(Invoice.total, Text),
+    period=Invoice.period,
 )
 
 _LAST = "\U0010ffff"  # no character comes after it
@@ -132,7 +149,11 @@ ENGAGEMENTS = RecordQuery(
     noun="engagement",
     extra=client_briefs(Engagement),
     # An engagement's answer always carries these (S 7b, S 7f).
-    children={"projects": PROJECTS, "conversations": CONVERSATIONS},
+    children={
+        "projects": PROJECTS,
+        "conversations": CONVERSATIONS,
+        "draft_invoices": DRAFT_INVOICES,
+    },
     custom_fields="engagement",
     filters=FILTERS,
     deferred=("name_key",),

@@ -41,6 +41,8 @@ DEFAULTS: Mapping[str, Any] = {
         "contract_ending_days": 30,
         "at_risk_days": 14,
     },
+    # How likely a deal in this stage is won, in percent.
+    "stage_probabilities": {"lead": 10, "qualified": 25, "proposal": 50, "negotiation": 75},
 }
 _COLUMNS = (
     "name", "slug", "timezone", "currency", "link_days", "retention_days",
@@ -48,7 +50,7 @@ _COLUMNS = (
 )  # fmt: skip
 # What is set in parts: one that is left out keeps its value.
 _TELL_ON_HEALTH = {"timezone", "working_hours", "holidays_region", "thresholds"}
-_IN_PARTS = ("thresholds", "working_hours", "brand")
+_IN_PARTS = ("thresholds", "working_hours", "brand", "stage_probabilities")
 
 # Row-level security shows one organization: the caller's.
 _MINE = CompiledQuery.of(select(Organization))

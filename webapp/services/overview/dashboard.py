@@ -8,10 +8,18 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from models.db.queries import CompiledQuery, Row
+from webapp.services.overview.forecast import (
+    STAGES_AND_DEALS,
+    SUMS,
+    amounts,
+    deals,
+    open_stages,
+)
 
 # One statement; each part goes through an index of its own. Months are the organization's.
-_NUMBERS = CompiledQuery.of_sql("""
-    WITH d AS MATERIALIZED (
+_NUMBERS = CompiledQuery.of_sql(
+    f"""
+    WITH {STAGES_AND_DEALS}, d AS MATERIALIZED (
         SELECT t.timezone, t.day, date_trunc('month', t.day)::date AS this_month,
                (date_trunc('month', t.day) - interval '1 month')::date AS last_month
         FROM (SELECT o.timezone, (now() AT TIME ZONE o.timezone)::date AS day
@@ -52,8 +60,13 @@ _NUMBERS = CompiledQuery.of_sql("""
                      AS last_month
             FROM invoices
             WHERE issued_on >= d.last_month AND number IS NOT NULL AND status <> 'void'
-            GROUP BY currency ORDER BY currency) b) AS billed
-    FROM d""")
+            GROUP BY currency ORDER BY currency) b) AS billed,
+        (SELECT coalesce(json_agg(f), '[]') FROM (
+            SELECT currency, {SUMS} FROM open_deals WHERE value IS NOT NULL
+            GROUP BY currency ORDER BY currency) f) AS forecast
+    FROM d""",  # noqa: S608
+    deal_owner_id=None,
+)
 
 
 def dashboard() -> dict[str, Any]:
@@ -101,6 +114,10 @@ def dashboard() -> dict[str, Any]:
                 issued_from=row["last_month"].isoformat(),
                 issued_until=(row["this_month"] - dt.timedelta(days=1)).isoformat(),
             ),
+        },
+        "forecast": {
+            "amounts": amounts(row["forecast"], {"stage": open_stages()}),
+            "query": deals(stage=open_stages(), has_value="true"),
         },
     }
 

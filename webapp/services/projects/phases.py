@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, cast, func, select
+from sqlalchemy import BigInteger, Date, cast, func, select
 
 from models.db.base import db
 from models.db.queries import CompiledQuery, Row, bound
 from models.db.tenancy import current_principal
-from models.projects import PhaseChange, Project, Task
+from models.identity import Organization
+from models.projects import PhaseChange, PhaseDueDate, Project, Task
 from models.states import PHASE, PROJECT
 from webapp.services.common.exceptions import Conflict, Invalid, InvalidTransition, NotFound
 from webapp.services.common.reads import aggregate
@@ -80,12 +82,29 @@ def _demand_nothing_blocks(project: Project) -> None:
 def phases_of(project_id: UUID) -> Row:
     """The phases a project went through, the first one first, each with its time in seconds.
 
-    The present one has no `until`; its time goes to now. Raises NotFound.
+    The present one has no `until`; its time goes to now. `plan` has all phases, each with the day
+    it is due, if there is one, and whether that has passed while the phase is not over. Raises
+    NotFound.
     """
     row = _PHASES.one(id=project_id)
     if row is None:
         raise NotFound("There is no project with this id.")
-    return row
+    due = {each["phase"]: dt.date.fromisoformat(each["due_date"]) for each in row["due_dates"]}
+    here = PHASE.number(row["phase"])
+    is_open = row["status"] in ("active", "on_hold")
+    plan = [
+        {
+            "phase": phase,
+            "due_date": due.get(phase),
+            "is_current": phase == row["phase"],
+            "is_overdue": bool(
+                is_open and state.number >= here and phase in due and due[phase] < row["today"]
+            ),
+        }
+        for phase, state in PHASE.states.items()
+    ]
+    steps = [{**step, "due_date": due.get(step["phase"])} for step in row["data"]]
+    return {"data": steps, "plan": plan}
 
 
 _until = (
@@ -109,6 +128,12 @@ _STEPS = (
     .correlate(Project)
     .lateral("steps")
 )
+_TODAY = (
+    select(cast(func.timezone(Organization.timezone, func.now()), Date))
+    .where(Organization.id == Project.organization_id)
+    .correlate(Project)
+    .scalar_subquery()
+)
 _PHASES = CompiledQuery.of(
     select(
         aggregate(
@@ -123,7 +148,21 @@ _PHASES = CompiledQuery.of(
             ),
             reason=_STEPS.c.reason,
             actor=_STEPS.c.actor,
-        ).label("data")
+        ).label("data"),
+        Project.phase,
+        Project.status,
+        _TODAY.label("today"),
+        aggregate(
+            select(PhaseDueDate)
+            .where(
+                PhaseDueDate.organization_id == Project.organization_id,
+                PhaseDueDate.project_id == Project.id,
+            )
+            .correlate(Project),
+            PhaseDueDate.due_date,
+            phase=PhaseDueDate.phase,
+            due_date=PhaseDueDate.due_date,
+        ).label("due_dates"),
     ).where(Project.id == bound("id", Project.id.type), Project.deleted_at.is_(None))
 )
 

@@ -59,7 +59,7 @@ from models.payments import (
     PaymentAllocation,
 )
 from models.portal import PortalAccess
-from models.projects import Milestone, PhaseChange, Project, Task
+from models.projects import Milestone, PhaseChange, PhaseDueDate, Project, Task
 from models.sales import (
     Proposal,
     ProposalItem,
@@ -223,6 +223,7 @@ def _of_projects(projects: Any) -> tuple[Below, ...]:
     )
     return (
         (PhaseChange, PhaseChange.project_id.in_(projects)),
+        (PhaseDueDate, PhaseDueDate.project_id.in_(projects)),
         (Task, Task.project_id.in_(projects)),
         (Milestone, Milestone.project_id.in_(projects)),
         (ReadMarker, ReadMarker.conversation_id.in_(conversations)),

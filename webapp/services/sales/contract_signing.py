@@ -33,6 +33,7 @@ from webapp.services.billing.terms import scheduled
 from webapp.services.common.exceptions import AlreadySigned, ContentChanged, Expired, Invalid
 from webapp.services.common.writes import lock, move, now, today
 from webapp.services.crm.deals import win_deal
+from webapp.services.custom_fields.defaults import defaults_of
 from webapp.services.identity.organization import default_tax
 from webapp.services.jobs.enqueue import enqueue
 from webapp.services.sales.content import client_name, client_of
@@ -181,6 +182,7 @@ def _open_engagement(contract: Contract) -> UUID:
         end_date=_end_of(contract),
         total_value=contract.total_value,
         currency=contract.currency,
+        custom_fields=defaults_of("engagement")["engagement"],
     )
     made: list[Any] = [
         engagement,

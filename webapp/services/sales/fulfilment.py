@@ -6,7 +6,7 @@ runs twice, there is one engagement, one order, and one project for each item.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -31,6 +31,7 @@ from webapp.services.billing.numbers import next_numbers
 from webapp.services.billing.schedules import plan_of
 from webapp.services.billing.terms import scheduled
 from webapp.services.common.writes import now, today, touch
+from webapp.services.custom_fields.defaults import defaults_of
 from webapp.services.identity.organization import default_tax
 from webapp.services.jobs.enqueue import enqueue
 from webapp.services.projects.plans import planned
@@ -46,13 +47,14 @@ def fulfil_signatures(signature_ids: Sequence[UUID]) -> None:
     all, before the first number is taken. What is new goes to the database in one statement.
     """
     promises = _lock_signed(signature_ids)
+    defaults = defaults_of("engagement", "project")
     items = items_of([promise.proposal for promise in promises])
     accesses: dict[tuple[UUID, UUID], PortalAccess] = {}
     for promise in promises:
         selection = kept_before(promise.selection)
         promise.items = choose(items[promise.proposal.id], selection)
-        promise.engagement, promise.is_new = _engagement(promise)
-        promise.projects = _projects(promise.engagement, promise.items)
+        promise.engagement, promise.is_new = _engagement(promise, defaults["engagement"])
+        promise.projects = _projects(promise.engagement, promise.items, defaults["project"])
         for access in _access(promise.engagement, promise.proposal, promise.is_new):
             accesses.setdefault((access.engagement_id, access.contact_id), access)
     projects = [project for promise in promises for project in promise.projects]
@@ -149,7 +151,7 @@ def _lock_signed(signature_ids: Sequence[UUID]) -> list[_Promise]:
     ]
 
 
-def _engagement(promise: _Promise) -> tuple[Engagement, bool]:
+def _engagement(promise: _Promise, custom_fields: Mapping[str, Any]) -> tuple[Engagement, bool]:
     """The engagement the proposal names if it can still take it, else a new one; and whether it is.
 
     A new one is not inserted yet.
@@ -175,11 +177,14 @@ def _engagement(promise: _Promise) -> tuple[Engagement, bool]:
         start_date=today(),
         total_value=proposal.total,
         currency=proposal.currency,
+        custom_fields=dict(custom_fields),
     )
     return engagement, True
 
 
-def _projects(engagement: Engagement, items: Sequence[ChosenItem]) -> list[Project]:
+def _projects(
+    engagement: Engagement, items: Sequence[ChosenItem], custom_fields: Mapping[str, Any]
+) -> list[Project]:
     """One project per chosen item, at Kickoff."""
     return [
         Project(
@@ -192,6 +197,7 @@ def _projects(engagement: Engagement, items: Sequence[ChosenItem]) -> list[Proje
             status="active",
             phase=PHASE.initial,
             start_date=today(),
+            custom_fields=dict(custom_fields),
         )
         for item in items
     ]

@@ -10,12 +10,12 @@ from sqlalchemy import select
 
 from models.billing import InvoiceSchedule
 from models.db.base import db
-from models.db.inserts import write_jobs
-from models.db.tenancy import current_context, current_organization_id
+from models.db.tenancy import current_organization_id
 from models.sales import Proposal
 from models.states import PHASE
 from webapp.services.billing.numbers import no_numbers
 from webapp.services.billing.schedules import plan_of
+from webapp.services.common.previews import taken_back
 from webapp.services.common.writes import lock
 from webapp.services.sales.evidence import Evidence
 from webapp.services.sales.fulfilment import fulfil_signatures
@@ -34,11 +34,7 @@ def preview_signature(
     `selection` is what the client would choose, and `invoices` tells what would be billed when.
     Raises what sending or signing would raise.
     """
-    context = current_context()
-    write_jobs()
-    lanes_before = len(context.jobs.lanes)
-    savepoint = db.session.begin_nested()
-    try:
+    with taken_back():
         if lock(Proposal, proposal_id).status == "draft":
             send_proposal(proposal_id, b"preview")
         with no_numbers():
@@ -51,10 +47,6 @@ def preview_signature(
         invoices = _invoices_to_come(created["order"]["id"])
         proposal = db.session.get_one(Proposal, (current_organization_id(), proposal_id))
         is_new = proposal.engagement_id != proposal.converted_engagement_id
-    finally:
-        savepoint.rollback()
-        del context.jobs.lanes[lanes_before:]
-        context.jobs.rows.clear()
     engagement = created["engagement"]
     if is_new:
         engagement["id"] = None
