@@ -44,7 +44,7 @@ class CompiledQuery:
         """Compile `select`; its bound parameters without a value are given at each run."""
         compiled = select.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
         plain = str(compiled)
-        asks_who = f"%({ACTOR_KIND.key})s" in plain
+        asks_who = f"%({CALLER_KIND.key})s" in plain
         return cls(plain, _with_credential(plain), dict(compiled.params), asks_who)
 
     @classmethod
@@ -62,7 +62,7 @@ class CompiledQuery:
             return execute(self.plain, values)
         rows = _autocommit(self.with_credential, {**values, **credential_values(context)})
         context.resolve(rows[0] if rows else None)
-        return [row for row in rows if row["found"]]
+        return [row for row in rows if row["_found"]]
 
     def one(self, **parameters: Any) -> Row | None:
         """The first row, or None."""
@@ -71,24 +71,24 @@ class CompiledQuery:
 
 
 # Who asks, as the activity log names them: a parameter of a CompiledQuery that nobody gives.
-ACTOR_KIND = bindparam("actor_kind", type_=String())
-ACTOR_ID = bindparam("actor_id", type_=String())
+CALLER_KIND = bindparam("caller_kind", type_=String())
+CALLER_ID = bindparam("caller_id", type_=String())
 
 
 def _actor(context: TenantContext) -> Row:
     """Who asks, as far as it is known before the credential is checked."""
     if context.principal is not None:
-        return {"actor_kind": context.principal.kind, "actor_id": context.principal.actor["id"]}
+        return {"caller_kind": context.principal.kind, "caller_id": context.principal.actor["id"]}
     assert context.credential is not None
-    return {"actor_kind": context.credential.kind}
+    return {"caller_kind": context.credential.kind}
 
 
 def _with_credential(plain: str) -> str:
     # The check of the credential tells whose it is (`Principal.actor`).
-    plain = plain.replace("%(actor_id)s", "coalesce(q.subject_id, q.credential_id)::text")
+    plain = plain.replace("%(caller_id)s", "coalesce(q.subject_id, q.credential_id)::text")
     return (  # our own text, and what SQLAlchemy compiled
         f"SELECT {PRINCIPAL}, r.* FROM {BEGIN_REQUEST} LEFT JOIN LATERAL ("  # noqa: S608
-        f"SELECT true AS found, x.* FROM ({plain}) x"
+        f"SELECT true AS _found, x.* FROM ({plain}) x"
         " WHERE q.organization_id IS NOT NULL OFFSET 0) r ON true"
     )
 

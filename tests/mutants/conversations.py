@@ -57,8 +57,8 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "that clients meet no internal message",
         READERS,
-        "message.is_internal.is_(False) | (any_(_STAFF) == ACTOR_KIND)",
-        "message.is_internal.is_(False) | (any_(_STAFF) != ACTOR_KIND)",
+        "message.is_internal.is_(False) | (any_(_STAFF) == CALLER_KIND)",
+        "message.is_internal.is_(False) | (any_(_STAFF) != CALLER_KIND)",
         _reading("a_client_meets_no_internal_message"),
     ),
     without(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 from typing import Any
 
 from marshmallow import fields, validate
@@ -139,16 +138,14 @@ class AuditEventRow(Output):
 
     occurred_at = Moment()
     kind = fields.String()
-    actor_kind = fields.Function(lambda row: row["actor"]["kind"], attribute="actor")
-    actor_id = fields.Function(lambda row: row["actor"]["id"], attribute="actor")
-    actor_name = fields.Function(lambda row: row["actor"]["name"], attribute="actor")
+    actor_kind = fields.String()
+    actor_id = fields.String()
+    actor_name = fields.String()
     entity_type = fields.String()
     entity_id = fields.UUID()
     ip = fields.String()
     user_agent = fields.String()
-    metadata = fields.Function(
-        lambda row: json.dumps(row["details"], sort_keys=True), attribute="details"
-    )
+    metadata = fields.String(attribute="details")
 
 
 class UserBrief(Output):

@@ -154,7 +154,7 @@ def test_words_are_looked_up_in_their_index(
         asked |= {"after_value": row["now"], "after_id": UUID(int=1)}
 
     def look() -> list[dict[str, Any]]:
-        by_whom = {"actor_kind": "api_key", "actor_id": "x"}
+        by_whom = {"caller_kind": "api_key", "caller_id": "x"}
         [row] = execute(
             f"EXPLAIN (ANALYZE, FORMAT JSON) {query.plain}", {**query.defaults, **asked, **by_whom}
         )

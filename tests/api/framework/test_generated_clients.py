@@ -23,7 +23,7 @@ GENERATOR = Path(sys.executable).with_name("openapi-python-client")
 NODE_TOOLS = ("openapi-typescript@7.13.0", "@redocly/cli@2.77.0")
 PACKAGE = "generated_client"
 # The generator has no model for these; it calls the operation all the same, and takes bytes.
-AS_BYTES = ("application/pdf", "application/xml", "text/xml", "text/csv")
+AS_BYTES = ("application/pdf", "application/xml", "text/xml", "text/csv", "image/svg+xml")
 CONFIG = json.dumps({"content_type_overrides": dict.fromkeys(AS_BYTES, "application/octet-stream")})
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, any_, func, literal_column, select, true
 
 from models.conversations import Conversation, Message, ReadMarker
-from models.db.queries import ACTOR_ID, ACTOR_KIND
+from models.db.queries import CALLER_ID, CALLER_KIND
 from models.db.tenancy import current_principal
 
 # Everybody else is a client, and meets no internal message.
@@ -29,7 +29,7 @@ def is_staff() -> bool:
 
 def is_shown(message: Any) -> ColumnElement[bool]:
     """Whether whoever asks may see the message."""
-    shown: ColumnElement[bool] = message.is_internal.is_(False) | (any_(_STAFF) == ACTOR_KIND)
+    shown: ColumnElement[bool] = message.is_internal.is_(False) | (any_(_STAFF) == CALLER_KIND)
     return shown
 
 
@@ -40,8 +40,8 @@ def last_read_at() -> ColumnElement[Any]:
         .where(
             ReadMarker.organization_id == Conversation.organization_id,
             ReadMarker.conversation_id == Conversation.id,
-            ReadMarker.reader_kind == ACTOR_KIND,
-            ReadMarker.reader_id == ACTOR_ID,
+            ReadMarker.reader_kind == CALLER_KIND,
+            ReadMarker.reader_id == CALLER_ID,
         )
         .correlate(Conversation)
         .scalar_subquery()
@@ -59,7 +59,7 @@ def is_unread() -> ColumnElement[bool]:
 
 
 def _unread() -> Select[Any]:
-    own = (Message.sender_kind == ACTOR_KIND) & (Message.sender_id == ACTOR_ID)
+    own = (Message.sender_kind == CALLER_KIND) & (Message.sender_id == CALLER_ID)
     return (
         select(Message.id)
         .where(
