@@ -14,7 +14,7 @@ from tests.support.tenants import Api, Tenant
 from tests.support.world import populate
 from webapp.core.transaction import in_transaction
 from webapp.services.activity.events import write_events
-from webapp.services.activity.stream import DOMAINS
+from webapp.services.activity.stream import PERMISSIONS
 
 PATH = "/api/events"
 
@@ -151,11 +151,11 @@ def test_another_organizations_events_are_its_own(
     assert [event["position"] for event in followed(other)] == [1]
 
 
-def test_every_kind_of_record_that_events_tell_of_has_a_domain(app: Flask) -> None:
+def test_every_kind_of_record_that_events_tell_of_has_a_permission(app: Flask) -> None:
     tenant = Tenant.create(app, "Known firm")
     populate(tenant, Api(app=app, api_key=tenant.api_key), "known")
     told = tenant.rows(
         "SELECT DISTINCT entity_type FROM activity_events"
         " WHERE organization_id = %(organization_id)s"
     )
-    assert {row["entity_type"] for row in told} <= set(DOMAINS)
+    assert {row["entity_type"] for row in told} <= set(PERMISSIONS)

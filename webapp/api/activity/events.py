@@ -53,7 +53,7 @@ def list_events(query: Mapping[str, Any]) -> ApiResponse:
     # What may be read depends on who asks, so that is found out first.
     resolve_context()
     principal = current_principal()
-    readable = readable_entities(lambda domain: may(principal, f"{domain}:read"))
+    readable = readable_entities(lambda permission: may(principal, permission))
     wanted = page_request(query)
     if "entity_id" in wanted.filters and "entity_type" not in wanted.filters:
         raise ValidationError({"entity_type": ["Say what kind of record it is."]})

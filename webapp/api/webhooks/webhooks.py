@@ -23,7 +23,7 @@ from webapp.schemas.webhooks import (
     WebhookDeliveryWhole,
     WebhookOut,
 )
-from webapp.services.activity.stream import DOMAINS
+from webapp.services.activity.stream import PERMISSIONS
 from webapp.services.common.exceptions import Conflict, Invalid
 from webapp.services.webhooks import endpoints as service
 from webapp.services.webhooks.endpoints import DELIVERIES, DELIVERY, ENDPOINTS
@@ -61,9 +61,11 @@ def _checked(values: Mapping[str, Any]) -> Mapping[str, Any]:
 
     Raises Invalid naming `url`, and `event_types`.
     """
-    unknown = [name for name in values.get("event_types", ()) if name.split(".")[0] not in DOMAINS]
+    unknown = [
+        name for name in values.get("event_types", ()) if name.split(".")[0] not in PERMISSIONS
+    ]
     if unknown:
-        known = ", ".join(sorted(DOMAINS))
+        known = ", ".join(sorted(PERMISSIONS))
         raise Invalid({"event_types": [f"{unknown[0]}: begin with one of {known}."]})
     try:
         if "url" in values:

@@ -11,38 +11,44 @@ from dataclasses import replace
 from models.activity import ActivityEvent
 from webapp.services.common.reads import Filter, RecordQuery, among, before, equals, from_on
 
-# Each kind of record that events tell of, and the domain whose permission it takes to read it.
-DOMAINS: dict[str, str] = {
-    "organization": "identity",
-    "membership": "identity",
-    "api_key": "identity",
-    "client_company": "crm",
-    "contact": "crm",
-    "deal": "crm",
-    "service": "catalog",
-    "project_template": "catalog",
-    "engagement_template": "catalog",
-    "proposal": "sales",
-    "contract": "sales",
-    "signature": "sales",
-    "engagement": "engagements",
-    "engagement_contract": "engagements",
-    "custom_field_definition": "engagements",
-    "project": "projects",
-    "milestone": "projects",
-    "task": "projects",
-    "time_entry": "projects",
-    "conversation": "conversations",
-    "message": "conversations",
-    "order": "billing",
-    "invoice_schedule": "billing",
-    "invoice": "billing",
-    "payment": "billing",
-    "credit_note": "billing",
-    "file_object": "files",
-    "portal_access": "portal",
-    "webhook_endpoint": "webhooks",
-    "job": "jobs",
+# Each kind of record that events tell of, and the permission that it takes to read it.
+PERMISSIONS: dict[str, str] = {
+    "organization": "identity:read",
+    "membership": "identity:read",
+    "api_key": "identity:write",
+    "client_company": "crm:read",
+    "contact": "crm:read",
+    "deal": "crm:read",
+    "service": "catalog:read",
+    "project_template": "catalog:read",
+    "engagement_template": "catalog:read",
+    "proposal": "sales:read",
+    "contract": "sales:read",
+    "signature": "sales:read",
+    "engagement": "engagements:read",
+    "engagement_contract": "engagements:read",
+    "custom_field_definition": "engagements:read",
+    "project": "projects:read",
+    "milestone": "projects:read",
+    "task": "projects:read",
+    "time_entry": "projects:read",
+    "conversation": "conversations:read",
+    "message": "conversations:read",
+    "order": "billing:read",
+    "invoice_schedule": "billing:read",
+    "invoice": "billing:read",
+    "payment": "billing:read",
+    "credit_note": "billing:read",
+    "file_object": "files:read",
+    "portal_access": "portal:read",
+    "webhook_endpoint": "webhooks:read",
+    "job": "jobs:read",
+    "bank_statement": "billing:read",
+    "bank_entry": "billing:read",
+    "checkout_session": "billing:read",
+    "refund": "billing:read",
+    "invitation": "identity:write",
+    "login_session": "identity:write",
 }
 
 EVENTS = RecordQuery(
@@ -72,13 +78,13 @@ FOLLOWED = replace(
 )
 
 
-def readable_entities(may_read: Callable[[str], bool]) -> list[str] | None:
+def readable_entities(may: Callable[[str], bool]) -> list[str] | None:
     """The kinds of records whose events may be read; None for all.
 
-    `may_read` says of a domain whether its records may be. A kind that is not in the table is for
-    nobody who may not read all domains.
+    `may` says whether the caller has a permission. A kind that is not in the table is for those
+    alone who have them all.
     """
-    refused = {domain for domain in set(DOMAINS.values()) if not may_read(domain)}
+    refused = {permission for permission in set(PERMISSIONS.values()) if not may(permission)}
     if not refused:
         return None
-    return sorted(kind for kind, domain in DOMAINS.items() if domain not in refused)
+    return sorted(kind for kind, needed in PERMISSIONS.items() if needed not in refused)
