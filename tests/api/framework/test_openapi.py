@@ -82,6 +82,7 @@ BEYOND_SCHEMA = re.compile(
             r"scopes",
             r"selection(\..*)?",
             r"service_until",
+            r"sort",
             r"starts_on",
             r"tax_id",
             r"timezone",
