@@ -291,7 +291,11 @@ def test_a_template_of_what_was_signed_has_the_prices_it_was_sold_for(
     template = api.made(f"/api/engagements/{engagement['id']}/template")
     [line] = template["services"]
     assert (line["price"], line["quantity"], line["service_id"]) == ("5000.00", 2, service["id"])
-    assert template["schedule"] == {"kind": "once", "name": "Services", "start_offset_days": 0}
+    assert template["schedule"] == {
+        "kind": "once",
+        "name": "Website relaunch",
+        "start_offset_days": 0,
+    }
     again = apply(api, template, "engagement", starts_on=dt.datetime.now(dt.UTC).date().isoformat())
     assert again["schedule"]["amount"] == "10000.00"
     assert [task["name"] for task in again["projects"][0]["tasks"]] == ["Sketch", "Agree"]

@@ -131,14 +131,14 @@ def test_words_are_looked_up_in_their_index(
 ) -> None:
     """As the application's role, under row-level security, among thousands of messages."""
     tenant, secret = talk.tenant, secrets.token_hex(4)
-    talks = [talk] + [Talk.begin(talk.api, tenant) for _ in range(3)]
+    talks = [talk] + [Talk.begin(talk.api, tenant) for _ in range(19)]
     for each in talks:
         tenant.execute(
             "INSERT INTO messages (organization_id, id, conversation_id, sender_kind, sender_name,"
             f" content, created_at) SELECT '{tenant.id}', gen_random_uuid(), '{each.id}', 'system',"
             " 'x', concat_ws(' ', 'common', md5(n::text), md5((n % 100)::text),"
-            f" CASE WHEN n % 500 = 0 THEN '{secret}' END), now() - n * interval '1 minute'"
-            " FROM generate_series(1, 3000) n"
+            f" CASE WHEN n % 100 = 0 THEN '{secret}' END), now() - n * interval '1 minute'"
+            " FROM generate_series(1, 600) n"
         )
     tenant.execute("ANALYZE message_words")
     tenant.execute("ANALYZE messages")
