@@ -187,4 +187,20 @@ MUTANTS: tuple[Mutant, ...] = (
         '        " ON message_words (organization_id, (lower(word)), message_id)"\n',
         _search("words_are_looked_up_in_their_index"),
     ),
+    without(
+        "the refusal of a file that the client cannot open",
+        "webapp/services/conversations/attachments.py",
+        "elif not (is_internal or file.visible_to_client):",
+        "elif False:",
+        "tests/api/conversations/test_attachments.py::"
+        "test_what_the_client_cannot_open_is_attached_to_internal_messages_alone",
+    ),
+    without(
+        "the engagement of a file that is attached",
+        "webapp/services/conversations/attachments.py",
+        "            FileObject.engagement_id == engagement_id,\n",
+        "",
+        "tests/api/conversations/test_attachments.py::"
+        "test_a_file_of_another_engagement_or_a_deleted_one_is_not_known",
+    ),
 )

@@ -42,11 +42,26 @@ class ConversationCreate(ConversationChange):
 
 
 class AttachmentIn(Input):
-    """A file that lies elsewhere; `size` is in bytes."""
+    """A file of the engagement (`file_id`), or one that lies elsewhere; `size` is in bytes."""
 
-    name = name(required=True)
-    url = url(required=True, allow_none=False)
-    size = WholeNumber(required=True, validate=validate.Range(0, MAX_SIZE))
+    file_id = fields.UUID(metadata={"x-depends-on": "url"})
+    name = name()
+    url = url(allow_none=False)
+    size = WholeNumber(validate=validate.Range(0, MAX_SIZE))
+
+    @validates_schema
+    def check(self, data: dict[str, Any], **_: Any) -> None:
+        of_link = ("name", "url", "size")
+        if "file_id" in data:
+            wrong = {each: ["Leave this out for a file."] for each in of_link if each in data}
+        else:
+            wrong = {
+                each: ["Give this for a link, or the file_id of a file."]
+                for each in of_link
+                if each not in data
+            }
+        if wrong:
+            raise ValidationError(wrong)
 
 
 def _mentions() -> fields.List:
@@ -104,9 +119,12 @@ class ReadMarkerOut(Output):
 
 
 class Attachment(Output):
+    """`file_id` is there for a file of the engagement."""
+
     name = fields.String()
     url = fields.String()
     size = fields.Integer()
+    file_id = fields.UUID()
 
 
 class Sender(Output):

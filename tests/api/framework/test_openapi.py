@@ -45,6 +45,8 @@ BEYOND_SCHEMA = re.compile(
             r"allocations",
             r"allowed_ips\.\d+",
             r"bank\.(iban|bic)",
+            r"attachments\.\d+\..*",
+            r"billing\..*",
             r"body",
             r"client_company",
             r"contact",

@@ -22,6 +22,7 @@ from models.projects import Project
 from webapp.services.activity.events import record_activity
 from webapp.services.common.exceptions import Conflict, Forbidden, Invalid, NotFound
 from webapp.services.common.writes import change, lock, now, trash
+from webapp.services.conversations.attachments import attached
 from webapp.services.conversations.mentions import named_members, tell_mentioned
 from webapp.services.conversations.queries import MESSAGES
 from webapp.services.conversations.readers import is_staff
@@ -34,7 +35,8 @@ EDITABLE_FOR = dt.timedelta(minutes=15)
 def post_message(values: Mapping[str, Any], project_id: UUID, conversation_id: UUID) -> Row:
     """Post a message as the caller; the members it `mentions` are told by mail.
 
-    Raises NotFound, Conflict in a closed conversation, and Invalid naming `mentions`.
+    Raises NotFound, Conflict in a closed conversation, and Invalid naming `mentions` or
+    `attachments`.
     """
     conversation = conversation_in(project_id, conversation_id)
     if conversation["status"] == "closed":
@@ -42,12 +44,17 @@ def post_message(values: Mapping[str, Any], project_id: UUID, conversation_id: U
     engagement_id = conversation["engagement_id"]
     principal = current_principal()
     mentions = named_members(values.get("mentions", ()))
+    attachments = attached(
+        values.get("attachments", ()),
+        engagement_id,
+        is_internal=values.get("is_internal", False),
+    )
     message = Message(
         conversation_id=conversation_id,
         sender_kind=principal.kind,
         sender_id=principal.actor["id"],
         sender_name=principal.label,
-        **{**values, "mentions": mentions},
+        **{**values, "mentions": mentions, "attachments": attachments},
     )
     fill(message)
     # Before the message, so that one statement writes all.

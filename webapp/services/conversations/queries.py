@@ -117,7 +117,8 @@ def _with_words(q: Any, conversations: Select[Any]) -> ColumnElement[bool]:
     found = (
         select(MessageWord.message_id)
         .where(
-            MessageWord.conversation_id.in_(conversations),
+            # Found first, so that the index is asked for these conversations alone.
+            MessageWord.conversation_id == any_(func.array(conversations.scalar_subquery())),
             MessageWord.word == any_(words),
         )
         .group_by(MessageWord.message_id)
