@@ -70,9 +70,18 @@ MUTANTS: tuple[Mutant, ...] = (
     without(
         "that a blocking task keeps the project back",
         PHASES,
-        '            if not values.get("force"):\n',
-        "            if False:\n",
+        "    if is_forward and not forced:\n",
+        "    if False:\n",
         _tasks("an_open_task_that_blocks_the_phase_keeps_the_project_back"),
+    ),
+    without(
+        "that a project goes back from Testing alone",
+        PHASES,
+        '    if project.phase != "testing":\n',
+        "    if False:\n",
+        "tests/api/projects/test_phases.py::test_only_from_testing_a_project_goes_back",
+        "tests/scenarios/test_work_machine.py::"
+        "test_no_sequence_of_calls_reaches_what_the_rules_of_work_forbid",
     ),
     without(
         "that a milestone was reached when it was reached",

@@ -75,6 +75,7 @@ BEYOND_SCHEMA = re.compile(
             r"lines",
             r"lost_reason",
             r"mentions",
+            r"name",  # of a file, whose ending stays
             r"milestones",
             r"options",
             r"reason",

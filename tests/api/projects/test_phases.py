@@ -47,3 +47,28 @@ def test_the_phase_of_a_paused_project_stands_still(api: Api, project: dict[str,
     assert api.get(project["path"]).json["phase"] == "Kickoff"
     assert api.put(project["path"], {"status": "Active"}).status == 200
     assert advance(api, project, 1) == "Setup"
+
+
+def test_only_from_testing_a_project_goes_back(api: Api, project: dict[str, Any]) -> None:
+    advance(api, project, 1)
+    for _ in range(2):
+        answer = api.post(f"{project['path']}/return", {"reason": "The forms fail."})
+        assert answer.status == 409
+        assert "only from Testing" in answer.json["detail"]
+        advance(api, project, 1)
+    assert api.made(f"{project['path']}/return", {"reason": "The forms fail."})["phase"] == "Build"
+
+
+def test_an_open_task_blocks_the_next_phase_however_it_is_asked_for(
+    api: Api, project: dict[str, Any]
+) -> None:
+    api.made(f"{project['path']}/tasks", {"name": "Sign off", "blocks_phase": True})
+    for answer in (
+        api.post(f"{project['path']}/advance"),
+        api.put(project["path"], {"phase": "Setup"}),
+    ):
+        assert answer.status == 409
+        assert "Sign off" in answer.json["detail"]
+    assert api.get(project["path"]).json["phase"] == "Kickoff"
+    forced = {"force": True, "reason": "They agreed."}
+    assert api.made(f"{project['path']}/advance", forced)["phase"] == "Setup"

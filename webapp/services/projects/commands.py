@@ -55,7 +55,8 @@ def update_project(
 ) -> Project:
     """Change a project; a new status or phase moves it along its machine.
 
-    Raises NotFound, StaleVersion, Invalid naming the fields, InvalidTransition.
+    Raises NotFound, StaleVersion, Invalid naming the fields, InvalidTransition, and Conflict naming
+    the open tasks that block the next phase.
     """
     values = dict(values)
     project = lock(Project, project_id, expected_row_version=expected_row_version)

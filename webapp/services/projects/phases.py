@@ -40,9 +40,8 @@ def advance_project(
         )
     for target in PHASE.states[project.phase].to:
         if PHASE.number(target) > PHASE.number(project.phase):
-            if not values.get("force"):
-                _demand_nothing_blocks(project)
-            move_phase(project, target, reason=values.get("reason"))
+            forced = bool(values.get("force"))
+            move_phase(project, target, reason=values.get("reason"), forced=forced)
             return project
     raise InvalidTransition(
         f"The project is in {PHASE.label(project.phase)}, the last phase.", allowed=[]
@@ -57,6 +56,12 @@ def return_project(
     Raises NotFound, StaleVersion, InvalidTransition when it is not in Testing.
     """
     project = lock(Project, project_id, expected_row_version=expected_row_version)
+    # Setup leads to Build as well, but forward: that is `advance`, which open tasks block.
+    if project.phase != "testing":
+        raise InvalidTransition(
+            f"The project is in {PHASE.label(project.phase)}; only from Testing it goes back.",
+            allowed=PHASE.labels(PHASE.states[project.phase].to),
+        )
     move_phase(project, "build", reason=values["reason"])
     return project
 
@@ -167,11 +172,14 @@ _PHASES = CompiledQuery.of(
 )
 
 
-def move_phase(project: Project, phase: str, *, reason: str | None = None) -> None:
+def move_phase(
+    project: Project, phase: str, *, reason: str | None = None, forced: bool = False
+) -> None:
     """Move a locked project to another phase, and keep the step in its history.
 
-    Raises InvalidTransition when it is not Active or the step is not allowed, and Invalid naming
-    `reason` when the step goes back without one (rulings.md, *Phases*).
+    Raises InvalidTransition when it is not Active or the step is not allowed, Conflict naming the
+    open tasks that block a step forward unless it is `forced`, and Invalid naming `reason` when the
+    step goes back without one (rulings.md, *Phases*).
     """
     if project.status != "active":
         allowed = PROJECT.labels(PROJECT.states[project.status].to)
@@ -182,6 +190,9 @@ def move_phase(project: Project, phase: str, *, reason: str | None = None) -> No
             allowed=allowed,
         )
     before = project.phase
+    is_forward = PHASE.allows(before, phase) and PHASE.number(phase) > PHASE.number(before)
+    if is_forward and not forced:
+        _demand_nothing_blocks(project)
     move(project, PHASE, phase, reason=reason, type="phase_changed")
     keep_step(project, before, reason=reason)
 
