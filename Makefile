@@ -30,7 +30,6 @@ demo: $(RUN) ## drive a proposal from draft to kickoff on the running stack
 	@exec $(BIN)/sx demo
 
 test: $(DEV) ## run the tests on servers and ports of their own
-	@$(BIN)/python -m tests.support.browser
 	@exec $(BIN)/python -m pytest -n $(TEST_PROCESSES)
 
 check: $(DEV) ## run what the continuous integration runs

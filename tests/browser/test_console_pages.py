@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import secrets
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.checks import check_page, heading
 from tests.browser.conftest import PHONE, NewPage
 from tests.conftest import Live
 from webapp.services.identity.accounts import create_user
+
+pytestmark = pytest.mark.long
 
 PASSWORD = "correct horse battery"
 

@@ -10,6 +10,8 @@ import pytest
 from tests.support import browser
 from tests.support.browser import BrowserError, check_archive, find
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -7,12 +7,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, Request, expect
 
 from tests.browser.checks import SCREENSHOTS, check_page, check_width, heading
 from tests.browser.conftest import PHONE, NewPage
 from tests.conftest import Live
 from tests.support.tenants import eventually
+
+pytestmark = pytest.mark.long
 
 
 def sign_typed(page: Page) -> None:

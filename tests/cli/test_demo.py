@@ -16,6 +16,8 @@ from webapp.cli import demo_flow as demo
 from webapp.cli.sample import seed
 from webapp.devstack.processes import free_port
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def sx(live: Live) -> Sx:

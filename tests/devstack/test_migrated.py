@@ -16,6 +16,8 @@ from webapp.core.revisions import known_revisions
 from webapp.core.roles import APP_ROLE, DISPATCHER_ROLE
 from webapp.devstack.migrated import is_migrated
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def env(servers: Servers) -> Iterator[dict[str, str]]:

@@ -21,6 +21,8 @@ from webapp.devstack.postgres import EmbeddedPostgres
 from webapp.devstack.processes import StartError, free_port, processes_at
 from webapp.devstack.valkey import EmbeddedValkey
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:

@@ -14,6 +14,8 @@ from webapp.devstack import supervisor as module
 from webapp.devstack.processes import StartError
 from webapp.devstack.supervisor import Command, Log, StopRequested, Supervisor, describe_end
 
+pytestmark = pytest.mark.long
+
 
 def python(program: str) -> Command:
     return Command([sys.executable, "-I", "-c", program])

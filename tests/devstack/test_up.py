@@ -21,6 +21,8 @@ from webapp.core.database import migrate
 from webapp.core.revisions import known_revisions
 from webapp.devstack.processes import HOST, free_port
 
+pytestmark = pytest.mark.long
+
 STACK = Path(__file__).with_name("stack.py")
 ELSEWHERE = {"DATABASE_URL": "postgresql://elsewhere/db", "REDIS_URL": "redis://elsewhere"}
 

@@ -82,6 +82,7 @@ def run_tests(tree: Path, tests: Iterable[str], *options: str) -> tuple[int, dic
     done = subprocess.run(
         [
             sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider",
+            "-m", "not node",  # the long ones too
             f"--junitxml={report}", f"--basetemp={base}", *options, *tests,
         ],
         cwd=tree, env=environment(tree), capture_output=True, text=True, timeout=LIMIT_SECONDS * 4

@@ -6,10 +6,13 @@ import datetime as dt
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from tests.support.tenants import Api, Tenant, a_proposal, a_signature
+
+pytestmark = pytest.mark.long
 
 EXAMPLES = 30
 TODAY = dt.datetime.now(dt.UTC).date()

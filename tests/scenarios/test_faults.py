@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+import pytest
 import redis
 import requests
 
@@ -18,6 +19,8 @@ from tests.conftest import Live, OwnStack
 from tests.support.faults import children_of, hold_order_numbers, stopped_in_the_middle
 from tests.support.oracle import assert_fulfilled_once
 from tests.support.tenants import eventually
+
+pytestmark = pytest.mark.long
 
 
 def test_a_worker_child_killed_in_the_middle_of_fulfilment_leaves_one_effect(

@@ -15,6 +15,8 @@ from models.catalog import MAX_DUE_OFFSET_DAYS
 from models.db.base import db, uuid7
 from tests.support.tenants import Answer, Api, Tenant, a_proposal, a_signature
 
+pytestmark = pytest.mark.long
+
 EXAMPLES = 40
 MOST = Decimal("9999999999.99")
 

@@ -25,6 +25,8 @@ from hypothesis.stateful import (
 from tests.support.billing import TAXED, Billing, ready_to_bill
 from tests.support.tenants import Api, Tenant
 
+pytestmark = pytest.mark.long
+
 D = Decimal
 ZERO = D(0)
 CENTS = st.integers(min_value=1, max_value=30_000).map(lambda cents: f"{D(cents) / 100:.2f}")

@@ -8,11 +8,14 @@ import signal
 import socket
 from pathlib import Path
 
+import pytest
 import requests
 
 from tests.conftest import Live, OwnStack
 from tests.support.forms import form, uploaded
 from tests.support.tenants import eventually
+
+pytestmark = pytest.mark.long
 
 
 def stored(live: Live) -> list[Path]:

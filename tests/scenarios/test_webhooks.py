@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from tests.conftest import OwnStack
 from tests.support.receiver import a_receiver
 from tests.support.tenants import eventually
+
+pytestmark = pytest.mark.long
 
 
 def test_a_receiver_that_hangs_holds_up_no_signature_and_no_other_receiver(

@@ -27,6 +27,8 @@ from hypothesis.stateful import (
 from tests.scenarios.test_money_machine import TIMES
 from tests.support.tenants import Api, Tenant
 
+pytestmark = pytest.mark.long
+
 OF_ENGAGEMENT = {
     "Active": {"Paused", "Closed", "Cancelled"},
     "Paused": {"Active", "Closed", "Cancelled"},

@@ -12,6 +12,8 @@ from webapp.services.common.custom_fields import Part, types_of
 from webapp.services.common.reads import PageShape, page_query, part_query
 from webapp.services.engagements.queries import ENGAGEMENTS
 
+pytestmark = pytest.mark.long
+
 FIELDS = "/api/custom-fields"
 PATH = "/api/engagements"
 

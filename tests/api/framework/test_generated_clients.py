@@ -62,6 +62,7 @@ def module_of(tag: str, operation: str) -> Any:
     return importlib.import_module(f"{PACKAGE}.api.{tag}.{operation}")
 
 
+@pytest.mark.long
 def test_a_generated_python_client_has_every_operation(client: ModuleType, document: Path) -> None:
     described = {
         (operation["tags"][0], operation["operationId"])
@@ -77,6 +78,7 @@ def test_a_generated_python_client_has_every_operation(client: ModuleType, docum
     assert made == described
 
 
+@pytest.mark.long
 def test_a_generated_python_client_signs_from_draft_to_order(
     client: ModuleType, live: Live
 ) -> None:

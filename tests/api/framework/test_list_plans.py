@@ -24,6 +24,8 @@ from tests.support.tenants import Tenant
 from webapp.api.framework.resource import Resource
 from webapp.services.common.reads import PageShape, RecordQuery, page_query
 
+pytestmark = pytest.mark.long
+
 VALUES = {
     str: "x", int: 1, bool: True, UUID: UUID(int=1), Decimal: Decimal(1),
     dt.date: dt.date(2026, 1, 1), dt.datetime: dt.datetime(2026, 1, 1, tzinfo=dt.UTC), dict: {},

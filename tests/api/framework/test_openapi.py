@@ -279,6 +279,7 @@ def world(app: Flask) -> World:
     return populate(tenant, Api(app=app, api_key=tenant.api_key), "fuzzed")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 def test_every_operation_keeps_to_the_document(
     app: Flask, world: World, mode: GenerationMode
